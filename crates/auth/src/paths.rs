@@ -1,0 +1,58 @@
+//! Where every territory lies: what a process knows of the tree.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// Path by code of every territory, in memory. A service keeps it up to date from its table or from the feed of
+/// `client-registry`; a path that is behind for a moment hides rows, it never shows any: codes are unique, so no other territory has
+/// had that path. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct TerritoryPaths(Arc<RwLock<HashMap<String, String>>>);
+
+impl TerritoryPaths {
+    /// The path of a territory, codes from the root each followed by `/`.
+    #[must_use]
+    pub fn path_of(&self, code: &str) -> Option<String> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(code).cloned()
+    }
+
+    /// Replaces everything.
+    pub fn replace(&self, paths: impl IntoIterator<Item = (String, String)>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = paths.into_iter().collect();
+    }
+
+    /// Notes a territory, and hangs what lies below its old path under the new one.
+    pub fn put(&self, code: &str, path: &str) {
+        let mut paths = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let old = paths.insert(code.to_owned(), path.to_owned());
+        if let Some(old) = old.filter(|old| old != path) {
+            for below in paths.values_mut().filter(|below| below.starts_with(&old)) {
+                *below = format!("{path}{}", &below[old.len()..]);
+            }
+        }
+    }
+
+    /// Forgets a territory.
+    pub fn remove(&self, code: &str) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(code);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_below_follows_a_move() {
+        let paths = TerritoryPaths::default();
+        paths.replace(
+            [("CN", "CN/"), ("44", "CN/44/"), ("4403", "CN/44/4403/"), ("440", "CN/440/")]
+                .map(|(a, b)| (a.to_owned(), b.to_owned())),
+        );
+        paths.put("44", "CN/440/44/");
+        assert_eq!(paths.path_of("4403").as_deref(), Some("CN/440/44/4403/"));
+        assert_eq!(paths.path_of("440").as_deref(), Some("CN/440/"));
+        paths.remove("4403");
+        assert_eq!(paths.path_of("4403"), None);
+    }
+}

@@ -1,0 +1,188 @@
+//! Runs a search: candidates from Postgres, the decision from [`search`](super::search).
+
+use std::collections::HashSet;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use guanxi_auth::Scope;
+use guanxi_db::{Database, PgConnection};
+use uuid::Uuid;
+
+use super::search::{Candidate, Contained, Fit, MAX_CANDIDATES, Query, rank};
+use crate::error::Error;
+
+/// How often the statistics are read; Postgres renews them as the table changes.
+const REFRESH: Duration = Duration::from_secs(60);
+/// A gram held by more rows than this is no help in finding candidates.
+const COMMON: f32 = 0.01;
+
+/// Finds accounts by name. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Finder(Arc<RwLock<HashSet<String>>>);
+
+/// A row that may be meant.
+struct Found {
+    id: Uuid,
+    names: Vec<String>,
+    address: Option<String>,
+    places: Vec<String>,
+}
+
+/// Where and among which accounts a search looks.
+struct Bounds {
+    lows: Vec<String>,
+    highs: Vec<String>,
+    show_deleted: bool,
+}
+
+impl Finder {
+    /// A finder that keeps itself informed of the common grams.
+    pub(super) fn start(database: &Database) -> Self {
+        let finder = Self(Arc::default());
+        tokio::spawn(refresh(finder.clone(), database.clone()));
+        finder
+    }
+
+    /// The accounts of a scope that are meant, best first, each with a score above 0 and at most 1.
+    pub(super) async fn find(
+        &self,
+        connection: &mut PgConnection,
+        scope: &Scope,
+        query: &Query,
+        show_deleted: bool,
+        wanted: usize,
+    ) -> Result<Vec<(Uuid, f64)>, Error> {
+        let plan = query.plan(&self.0.read().unwrap_or_else(PoisonError::into_inner));
+        let (lows, highs) = scope.ranges().into_iter().unzip();
+        let bounds = Bounds { lows, highs, show_deleted };
+        for contained in &plan.contained {
+            let found = if contained.sorted {
+                contained_sorted(connection, contained, &bounds).await?
+            } else {
+                contained_unsorted(connection, contained, &bounds).await?
+            };
+            let hits = judge(query, &found, wanted);
+            if !hits.is_empty() {
+                return Ok(hits);
+            }
+        }
+        let found = similar(connection, &plan.similar, &bounds).await?;
+        Ok(judge(query, &found, wanted))
+    }
+}
+
+fn judge(query: &Query, found: &[Found], wanted: usize) -> Vec<(Uuid, f64)> {
+    let candidates: Vec<Candidate<'_>> = found
+        .iter()
+        .map(|found| Candidate {
+            names: found.names.iter().map(String::as_str).collect(),
+            address: found.address.as_deref().unwrap_or_default(),
+            place_names: found.places.iter().map(String::as_str).collect(),
+        })
+        .collect();
+    let hits = rank(query, &candidates).into_iter().take(wanted);
+    hits.map(|hit| (found[hit.index].id, score(hit.fit, hit.closeness))).collect()
+}
+
+/// Hits of a better fit score higher, whatever their closeness.
+fn score(fit: Fit, closeness: f32) -> f64 {
+    let (from, to) = match fit {
+        Fit::Exact => return 1.0,
+        Fit::Prefix => (0.75, 1.0),
+        Fit::Contained => (0.5, 0.75),
+        Fit::Similar => (0.25, 0.5),
+    };
+    from + (to - from) * f64::from(closeness.clamp(0.0, 0.99))
+}
+
+/// Rows that hold every gram, and every place in their address or above them, shorter names first.
+async fn contained_sorted(connection: &mut PgConnection, wanted: &Contained, bounds: &Bounds) -> Result<Vec<Found>, Error> {
+    let found = sqlx::query_as!(
+        Found,
+        r#"select id, array[legal_name] || coalesce(array[short_name], '{}') || aliases as "names!", address,
+            array(select name_zh from client_registry.territory where code = any(string_to_array(territory_path, '/'))) as "places!"
+        from client_registry.account
+        where grams @> $1 and ($2 or delete_time is null)
+            and exists (select from unnest($3::text[], $4::text[]) as visible (low, high)
+                where territory_path >= visible.low and territory_path < visible.high)
+            and not exists (select from unnest($5::text[]) as wanted (place)
+                where strpos(coalesce(address, ''), wanted.place) = 0 and not exists (select from client_registry.territory
+                    where code = any(string_to_array(territory_path, '/')) and strpos(name_zh, wanted.place) > 0))
+        order by length(legal_name), id
+        limit $6"#,
+        &wanted.grams,
+        bounds.show_deleted,
+        &bounds.lows,
+        &bounds.highs,
+        &wanted.places,
+        MAX_CANDIDATES,
+    );
+    Ok(found.fetch_all(connection).await?)
+}
+
+/// Rows that hold every gram, in any order: where all grams are common, sorting would read a tenth of the table.
+async fn contained_unsorted(connection: &mut PgConnection, wanted: &Contained, bounds: &Bounds) -> Result<Vec<Found>, Error> {
+    let found = sqlx::query_as!(
+        Found,
+        r#"select id, array[legal_name] || coalesce(array[short_name], '{}') || aliases as "names!", address,
+            '{}'::text[] as "places!"
+        from client_registry.account
+        where grams @> $1 and ($2 or delete_time is null)
+            and exists (select from unnest($3::text[], $4::text[]) as visible (low, high)
+                where territory_path >= visible.low and territory_path < visible.high)
+        limit $5"#,
+        &wanted.grams,
+        bounds.show_deleted,
+        &bounds.lows,
+        &bounds.highs,
+        MAX_CANDIDATES,
+    );
+    Ok(found.fetch_all(connection).await?)
+}
+
+/// Rows that hold some of the grams, those with most of them first.
+async fn similar(connection: &mut PgConnection, grams: &[String], bounds: &Bounds) -> Result<Vec<Found>, Error> {
+    let found = sqlx::query_as!(
+        Found,
+        r#"select id, array[legal_name] || coalesce(array[short_name], '{}') || aliases as "names!", address,
+            '{}'::text[] as "places!"
+        from client_registry.account
+        where grams && $1 and ($2 or delete_time is null)
+            and exists (select from unnest($3::text[], $4::text[]) as visible (low, high)
+                where territory_path >= visible.low and territory_path < visible.high)
+        order by (select count(*) from unnest(grams) as held (gram) where held.gram = any($1)) desc, length(legal_name), id
+        limit $5"#,
+        grams,
+        bounds.show_deleted,
+        &bounds.lows,
+        &bounds.highs,
+        MAX_CANDIDATES,
+    );
+    Ok(found.fetch_all(connection).await?)
+}
+
+async fn refresh(finder: Finder, database: Database) {
+    loop {
+        match common_grams(&database).await {
+            Ok(common) => *finder.0.write().unwrap_or_else(PoisonError::into_inner) = common,
+            Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "the statistics cannot be read"),
+        }
+        tokio::time::sleep(REFRESH).await;
+    }
+}
+
+/// The grams that Postgres found in many rows when it last looked; none before it has.
+async fn common_grams(database: &Database) -> Result<HashSet<String>, Error> {
+    let mut connection = database.connection().await?;
+    let common = sqlx::query_scalar!(
+        r#"select gram as "gram!" from pg_stats,
+            unnest(most_common_elems::text::text[], most_common_elem_freqs[1:cardinality(most_common_elems::text::text[])])
+                as common (gram, frequency)
+        where schemaname = 'client_registry' and tablename = 'account' and attname = 'grams' and frequency > $1"#,
+        COMMON,
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    connection.release();
+    Ok(common.into_iter().collect())
+}

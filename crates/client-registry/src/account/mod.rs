@@ -1,0 +1,20 @@
+//! Account (集团客户): an organisation that buys as one.
+//!
+//! PROSPECT → ACTIVE, and DELETED beside every state until it is undeleted; further states come with the verbs that lead to them.
+//! These must hold at every commit: a credit code and an external id belong to one account; the hierarchy has no cycle and at most
+//! ten levels; the copy of the territory's path is the territory's path; at most one tier period lasts, and it is the
+//! account's tier.
+
+mod convert;
+mod find;
+pub mod credit_code;
+mod import;
+mod model;
+mod name;
+mod patch;
+mod rpc;
+mod search;
+mod store;
+mod tier;
+
+pub(crate) use rpc::AccountRpc;

@@ -1,0 +1,273 @@
+//! The account and its rules.
+
+use std::collections::BTreeMap;
+
+use rust_decimal::Decimal;
+use serde::Serialize;
+use sqlx::types::Json;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::name;
+use crate::error::Error;
+use crate::territory::Territory;
+
+/// Levels of a hierarchy.
+pub(super) const MAX_DEPTH: usize = 10;
+/// A UUID and a slash.
+const STEP: usize = 37;
+
+/// Where an account stands. Kept beside `delete_time`: a deleted account remembers its state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, sqlx::Type)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[sqlx(type_name = "text", rename_all = "SCREAMING_SNAKE_CASE")]
+pub(super) enum State {
+    Prospect,
+    Active,
+    AtRisk,
+    Churned,
+    Merged,
+}
+
+impl State {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            State::Prospect => "PROSPECT",
+            State::Active => "ACTIVE",
+            State::AtRisk => "AT_RISK",
+            State::Churned => "CHURNED",
+            State::Merged => "MERGED",
+        }
+    }
+}
+
+/// Classification by weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, sqlx::Type)]
+#[sqlx(type_name = "text")]
+pub(super) enum Tier {
+    A,
+    B,
+    C,
+}
+
+/// An account as it is stored; its fields are the columns.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
+pub(super) struct Account {
+    pub(super) id: Uuid,
+    pub(super) legal_name: String,
+    pub(super) short_name: Option<String>,
+    pub(super) aliases: Vec<String>,
+    pub(super) credit_code: Option<String>,
+    /// `system=value`, sorted.
+    pub(super) external_ids: Vec<String>,
+    pub(super) industry_code: Option<String>,
+    pub(super) parent_id: Option<Uuid>,
+    pub(super) tree_path: String,
+    pub(super) territory_code: String,
+    pub(super) territory_path: String,
+    pub(super) address: Option<String>,
+    pub(super) employee_count: Option<i64>,
+    pub(super) registered_capital: Option<Decimal>,
+    pub(super) registered_capital_currency: Option<String>,
+    pub(super) tax_rank: Option<i32>,
+    pub(super) public_sector: bool,
+    pub(super) legal_representative: Option<String>,
+    pub(super) tier: Option<Tier>,
+    pub(super) state: State,
+    pub(super) source: Option<String>,
+    pub(super) tags: Vec<String>,
+    pub(super) attributes: Json<BTreeMap<String, String>>,
+    pub(super) version: i64,
+    #[serde(with = "time::serde::rfc3339")]
+    pub(super) create_time: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
+    pub(super) update_time: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub(super) delete_time: Option<OffsetDateTime>,
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub(super) activate_time: Option<OffsetDateTime>,
+    /// Of the parent, read along: who may not see that territory does not see the parent.
+    #[serde(skip)]
+    pub(super) parent_territory_code: Option<String>,
+    #[serde(skip)]
+    pub(super) parent_territory_path: Option<String>,
+}
+
+impl Account {
+    /// An account that nothing is known of yet but where it lies.
+    pub(super) fn blank(id: Uuid, now: OffsetDateTime, territory: &Territory) -> Self {
+        Self {
+            id,
+            legal_name: String::new(),
+            short_name: None,
+            aliases: Vec::new(),
+            credit_code: None,
+            external_ids: Vec::new(),
+            industry_code: None,
+            parent_id: None,
+            tree_path: format!("{id}/"),
+            territory_code: territory.code.clone(),
+            territory_path: territory.path.clone(),
+            address: None,
+            employee_count: None,
+            registered_capital: None,
+            registered_capital_currency: None,
+            tax_rank: None,
+            public_sector: false,
+            legal_representative: None,
+            tier: None,
+            state: State::Prospect,
+            source: None,
+            tags: Vec::new(),
+            attributes: Json::default(),
+            version: 1,
+            create_time: now,
+            update_time: now,
+            delete_time: None,
+            activate_time: None,
+            parent_territory_code: None,
+            parent_territory_path: None,
+        }
+    }
+
+    /// The next version of the account.
+    pub(super) fn next(&self, now: OffsetDateTime) -> Self {
+        Self { version: self.version + 1, update_time: now, ..self.clone() }
+    }
+
+    /// True where nothing but the version sets two apart.
+    pub(super) fn says_the_same(&self, other: &Self) -> bool {
+        let versionless = |account: &Self| Self { version: 0, update_time: OffsetDateTime::UNIX_EPOCH, ..account.clone() };
+        versionless(self) == versionless(other)
+    }
+
+    /// The grams of all names, for search.
+    pub(super) fn grams(&self) -> Vec<String> {
+        name::grams(self.names())
+    }
+
+    /// Legal name, short name, aliases.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        let first = [Some(&self.legal_name), self.short_name.as_ref()];
+        first.into_iter().flatten().chain(&self.aliases).map(String::as_str)
+    }
+
+    /// Hangs the account under a parent, or under none. `height` is the number of levels of its own subtree, itself included.
+    pub(super) fn hang(&mut self, parent: Option<&Account>, height: usize) -> Result<(), Error> {
+        if let Some(parent) = parent {
+            if parent.tree_path.starts_with(&self.tree_path) {
+                return Err(Error::AccountCycle { parent_account_id: parent.id.to_string() });
+            }
+            parent.check_live()?;
+            if parent.depth() + height > MAX_DEPTH {
+                return Err(Error::AccountTreeTooDeep { max: MAX_DEPTH });
+            }
+        }
+        self.parent_id = parent.map(|parent| parent.id);
+        self.parent_territory_code = parent.map(|parent| parent.territory_code.clone());
+        self.parent_territory_path = parent.map(|parent| parent.territory_path.clone());
+        self.tree_path = format!("{}{}/", parent.map_or("", |parent| &parent.tree_path), self.id);
+        Ok(())
+    }
+
+    /// Levels from the topmost account to this one.
+    pub(super) fn depth(&self) -> usize {
+        self.tree_path.len() / STEP
+    }
+
+    /// Refuses a change of a deleted account.
+    pub(super) fn check_live(&self) -> Result<(), Error> {
+        if self.delete_time.is_none() {
+            return Ok(());
+        }
+        Err(Error::StateForbids { state: "DELETED", expected: "PROSPECT, ACTIVE, AT_RISK, CHURNED" })
+    }
+
+    /// PROSPECT → ACTIVE.
+    pub(super) fn activated(&self, now: OffsetDateTime) -> Result<Self, Error> {
+        self.check_live()?;
+        if self.state != State::Prospect {
+            return Err(Error::StateForbids { state: self.state.name(), expected: "PROSPECT" });
+        }
+        Ok(Self { state: State::Active, activate_time: self.activate_time.or(Some(now)), ..self.next(now) })
+    }
+
+    /// Any live state → DELETED.
+    pub(super) fn deleted(&self, subsidiaries: i64, now: OffsetDateTime) -> Result<Self, Error> {
+        self.check_live()?;
+        if subsidiaries > 0 {
+            return Err(Error::AccountHasSubsidiaries { count: subsidiaries });
+        }
+        Ok(Self { delete_time: Some(now), ..self.next(now) })
+    }
+
+    /// DELETED → the state before.
+    pub(super) fn undeleted(&self, parent: Option<&Account>, now: OffsetDateTime) -> Result<Self, Error> {
+        if self.delete_time.is_none() {
+            return Err(Error::AccountNotDeleted);
+        }
+        if let Some(parent) = parent {
+            parent.check_live()?;
+        }
+        Ok(Self { delete_time: None, ..self.next(now) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account() -> Account {
+        let now = OffsetDateTime::UNIX_EPOCH;
+        let territory = Territory {
+            id: Uuid::nil(),
+            code: "CN".to_owned(),
+            name_zh: String::new(),
+            name_en: None,
+            level: String::new(),
+            parent_code: None,
+            path: "CN/".to_owned(),
+            version: 1,
+            create_time: now,
+            update_time: now,
+        };
+        Account::blank(Uuid::now_v7(), now, &territory)
+    }
+
+    #[test]
+    fn a_prospect_becomes_active_once() {
+        let now = OffsetDateTime::UNIX_EPOCH;
+        let active = account().activated(now).unwrap();
+        assert_eq!((active.state, active.activate_time, active.version), (State::Active, Some(now), 2));
+        assert!(matches!(active.activated(now), Err(Error::StateForbids { state: "ACTIVE", expected: "PROSPECT" })));
+    }
+
+    #[test]
+    fn a_deleted_account_comes_back_as_it_was() {
+        let now = OffsetDateTime::UNIX_EPOCH;
+        let active = account().activated(now).unwrap();
+        assert!(matches!(active.deleted(2, now), Err(Error::AccountHasSubsidiaries { count: 2 })));
+        let deleted = active.deleted(0, now).unwrap();
+        assert!(deleted.activated(now).is_err() && deleted.deleted(0, now).is_err());
+        let back = deleted.undeleted(None, now).unwrap();
+        assert!(back.says_the_same(&active) && back.version == 4);
+        assert!(matches!(back.undeleted(None, now), Err(Error::AccountNotDeleted)));
+        assert!(deleted.undeleted(Some(&deleted), now).is_err());
+    }
+
+    #[test]
+    fn a_hierarchy_has_no_cycle_and_an_end() {
+        let mut chain = vec![account()];
+        for _ in 1..MAX_DEPTH {
+            let mut child = account();
+            child.hang(chain.last(), 1).unwrap();
+            chain.push(child);
+        }
+        assert!(matches!(account().hang(chain.last(), 1), Err(Error::AccountTreeTooDeep { .. })));
+        let mut top = chain[0].clone();
+        assert!(matches!(top.hang(Some(&chain[3]), 1), Err(Error::AccountCycle { .. })));
+        assert!(matches!(top.hang(Some(&chain[0]), 1), Err(Error::AccountCycle { .. })));
+        chain[3].hang(None, 7).unwrap();
+        assert_eq!(chain[3].depth(), 1);
+    }
+}

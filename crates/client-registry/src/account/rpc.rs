@@ -1,0 +1,400 @@
+//! The methods.
+
+use std::collections::HashMap;
+
+use guanxi_db::{RequestKey, Transaction};
+use guanxi_filter::PageRequest;
+use guanxi_grpc::{Call, Refusal, check_etag, number, parse_id};
+use guanxi_proto::client_registry::v1::account_service_server::AccountService;
+use guanxi_proto::client_registry::v1::*;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+use uuid::Uuid;
+
+use super::convert::{self, Classification, Key, Sight, Update};
+use super::find::Finder;
+use super::model::Account as Row;
+use super::patch::Patch;
+use super::store;
+use super::tier::{self, Period};
+use crate::error::Error;
+use crate::registry::Registry;
+use crate::territory::store as territories;
+
+const MAX_NODES: usize = 1_000;
+const EXPORT_PAGE: i32 = 500;
+
+/// Serves accounts.
+#[derive(Clone)]
+pub(crate) struct AccountRpc {
+    pub(super) registry: Registry,
+    finder: Finder,
+}
+
+/// A change of one account that is under way: locked, and new.
+struct Change {
+    transaction: Transaction,
+    before: Row,
+    sight: Sight,
+}
+
+impl AccountRpc {
+    pub(crate) fn new(registry: Registry) -> Self {
+        let finder = Finder::start(&registry.database);
+        Self { registry, finder }
+    }
+
+    pub(super) fn sight(&self, call: &Call) -> Sight {
+        Sight::of(call, self.registry.paths())
+    }
+
+    async fn read(&self, sight: &Sight, id: Uuid) -> Result<Account, Error> {
+        let mut connection = self.registry.connection().await?;
+        let account = store::get(&mut connection, &sight.scope, id).await?;
+        connection.release();
+        Ok(sight.account(&account))
+    }
+
+    /// Locks an account for a change. The other outcome is the account as it is, where the request is a repeat.
+    async fn begin(&self, call: &Call, key: Option<&RequestKey>, id: Uuid, etag: &str) -> Result<Result<Change, Account>, Error> {
+        let sight = self.sight(call);
+        let mut transaction = self.registry.begin().await?;
+        let before = store::lock(&mut transaction, &sight.scope, id).await?;
+        if self.registry.claim(&mut transaction, key, id, call.now).await?.is_some() {
+            return Ok(Err(sight.account(&before)));
+        }
+        check_etag(etag, before.version)?;
+        Ok(Ok(Change { transaction, before, sight }))
+    }
+
+    /// Saves and commits a change with its event, or nothing where nothing changed.
+    async fn finish(
+        &self,
+        call: &Call,
+        mut change: Change,
+        kind: &'static str,
+        after: &Row,
+        reason: &str,
+    ) -> Result<(Option<Account>, i64), Error> {
+        let mut events = Vec::new();
+        if !after.says_the_same(&change.before) {
+            let keys_changed = after.external_ids != change.before.external_ids;
+            store::update(&mut change.transaction, std::slice::from_ref(after), keys_changed).await?;
+            events.push(convert::event(kind, Some(&change.before), after, reason));
+        }
+        let answer = change.sight.account(if events.is_empty() { &change.before } else { after });
+        let position = self.registry.commit(change.transaction, call, events).await?;
+        Ok((Some(answer), position))
+    }
+
+    /// Looks up and locks where an account is to lie and hang, and puts it there.
+    async fn place(&self, change: &mut Change, patch: &Patch, after: &mut Row) -> Result<(), Error> {
+        if let Some(code) = patch.territory_code.clone().filter(|code| *code != after.territory_code) {
+            let found = territories::lock_shared(&mut change.transaction, &change.sight.scope, std::slice::from_ref(&code)).await?;
+            let territory = found.first().ok_or(Error::NotFound { resource: "territory", value: code })?;
+            after.territory_code.clone_from(&territory.code);
+            after.territory_path.clone_from(&territory.path);
+        }
+        if let Some(parent_id) = patch.parent_id.filter(|parent_id| *parent_id != after.parent_id) {
+            territories::lock_tree(&mut change.transaction, "account", true).await?;
+            // Whoever held the tree may have moved this account.
+            let now = store::get(&mut change.transaction, &change.sight.scope, after.id).await?;
+            after.tree_path.clone_from(&now.tree_path);
+            change.before.tree_path.clone_from(&now.tree_path);
+            let parent = match parent_id {
+                Some(parent_id) => Some(store::get(&mut change.transaction, &change.sight.scope, parent_id).await?),
+                None => None,
+            };
+            let height = store::height(&mut change.transaction, &now).await?;
+            after.hang(parent.as_ref(), height)?;
+            store::move_subsidiaries(&mut change.transaction, &now.tree_path, &after.tree_path).await?;
+        }
+        Ok(())
+    }
+}
+
+#[tonic::async_trait]
+impl AccountService for AccountRpc {
+    async fn create_account(&self, request: Request<CreateAccountRequest>) -> Result<Response<CreateAccountResponse>, Status> {
+        let (call, request) = Call::open(request)?;
+        let key = call.request_key(&request.request_id, &request)?;
+        let (patch, territory_code) = convert::new_account(request.account)?;
+        let (sight, id) = (self.sight(&call), guanxi_db::new_id(call.now));
+        let mut transaction = self.registry.begin().await?;
+        if let Some(first) = self.registry.claim(&mut transaction, key.as_ref(), id, call.now).await? {
+            return Ok(Response::new(CreateAccountResponse { account: Some(self.read(&sight, first).await?), position: 0 }));
+        }
+        let found = territories::lock_shared(&mut transaction, &sight.scope, std::slice::from_ref(&territory_code)).await?;
+        let territory = found.first().ok_or(Error::NotFound { resource: "territory", value: territory_code })?;
+        let mut account = Row::blank(id, call.now, territory);
+        patch.apply(&mut account);
+        if let Some(parent_id) = patch.parent_id.flatten() {
+            territories::lock_tree(&mut transaction, "account", false).await?;
+            let parent = store::get(&mut transaction, &sight.scope, parent_id).await?;
+            account.hang(Some(&parent), 1)?;
+        }
+        store::insert(&mut transaction, std::slice::from_ref(&account)).await?;
+        let event = convert::event("account.created", None, &account, "");
+        let position = self.registry.commit(transaction, &call, vec![event]).await?;
+        Ok(Response::new(CreateAccountResponse { account: Some(sight.account(&account)), position }))
+    }
+
+    async fn get_account(&self, request: Request<GetAccountRequest>) -> Result<Response<GetAccountResponse>, Status> {
+        let (call, request) = Call::open(request)?;
+        let key = convert::key(request.key)?;
+        let sight = self.sight(&call);
+        let mut connection = self.registry.connection().await?;
+        let (named, owner) = match key {
+            Key::Id(id) => (id.to_string(), Some(id)),
+            Key::CreditCode(code) => {
+                let owners = store::ids_of_credit_codes(&mut connection, std::slice::from_ref(&code)).await?;
+                (code, owners.first().map(|(_, id)| *id))
+            }
+            Key::ExternalId { system, value } => {
+                let owners = store::ids_of_external_ids(&mut connection, &[format!("{system}={value}")]).await?;
+                (format!("{system} {value}"), owners.first().map(|(_, id)| *id))
+            }
+        };
+        let found = store::find(&mut connection, &sight.scope, owner.as_slice()).await?;
+        connection.release();
+        let account = found.first().ok_or_else(|| store::not_found(named))?;
+        Ok(Response::new(GetAccountResponse { account: Some(sight.account(account)) }))
+    }
+
+    async fn batch_get_accounts(&self, request: Request<BatchGetAccountsRequest>) -> Result<Response<BatchGetAccountsResponse>, Status> {
+        let (call, request) = Call::open(request)?;
+        let ids = convert::ids(&request.ids)?;
+        let sight = self.sight(&call);
+        let mut connection = self.registry.connection().await?;
+        let found = store::find(&mut connection, &sight.scope, &ids).await?;
+        connection.release();
+        let found: HashMap<Uuid, Row> = found.into_iter().map(|account| (account.id, account)).collect();
+        let missing = ids.iter().filter(|id| !found.contains_key(*id)).map(ToString::to_string);
+        Ok(Response::new(BatchGetAccountsResponse {
+            accounts: ids.iter().filter_map(|id| found.get(id)).map(|account| sight.account(account)).collect(),
+            missing_ids: missing.collect(),
+        }))
+    }
+
+    async fn list_accounts(&self, request: Request<ListAccountsRequest>) -> Result<Response<ListAccountsResponse>, Status> {
+        let (call, request) = Call::open(request)?;
+        let query = store::LISTING.query(&PageRequest {
+            page_size: request.page_size,
+            page_token: &request.page_token,
+            filter: &request.filter,
+            order_by: &request.order_by,
+            bound: &[&request.territory_code, if request.show_deleted { "deleted" } else { "" }],
+        })?;
+        let sight = self.sight(&call);
+        let within = self.registry.within(&sight.scope, &request.territory_code)?;
+        let mut connection = self.registry.connection().await?;
+        let (page, total) = store::list(&mut connection, &within, &query, request.show_deleted, request.with_total).await?;
+        connection.release();
+        let accounts = page.rows.iter().map(|account| sight.account(account)).collect();
+        Ok(Response::new(ListAccountsResponse { accounts, next_page_token: page.next_page_token, total }))
+    }
+
+    async fn search_accounts(&self, request: Request<SearchAccountsRequest>) -> Result<Response<SearchAccountsResponse>, Status> {
+        let (call, request) = Call::open(request)?;
+        let (query, wanted) = convert::search(&request)?;
+        let sight = self.sight(&call);
+        let within = self.registry.within(&sight.scope, &request.territory_code)?;
+        let mut connection = self.registry.connection().await?;
+        let hits = self.finder.find(&mut connection, &within, &query, request.show_deleted, wanted).await?;
+        let ids: Vec<Uuid> = hits.iter().map(|(id, _)| *id).collect();
+        let found = store::find(&mut connection, &within, &ids).await?;
+        connection.release();
+        let found: HashMap<Uuid, Row> = found.into_iter().map(|account| (account.id, account)).collect();
+        let results = hits.into_iter().filter_map(|(id, score)| Some((found.get(&id)?, score)));
+        let results = results.map(|(account, score)| FoundAccount { account: Some(sight.account(account)), score });
+        Ok(Response::new(SearchAccountsResponse { results: results.collect() }))
+    }
+
+    async fn update_account(&self, request: Request<UpdateAccountRequest>) -> Result<Response<UpdateAccountResponse>, Status> {
+        let (call, request) = Call::open(request)?;
+        let key = call.request_key(&request.request_id, &request)?;
+        let update = Update::try_from(request)?;
+        let mut change = match self.begin(&call, key.as_ref(), update.id, &update.etag).await? {
+            Ok(change) => change,
+            Err(account) => return Ok(Response::new(UpdateAccountResponse { account: Some(account), position: 0 })),
+        };
+        change.before.check_live()?;
+        let mut after = change.before.next(call.now);
+        update.patch.apply(&mut after);
+        self.place(&mut change, &update.patch, &mut after).await?;
+        let (account, position) = self.finish(&call, change, "account.updated", &after, "").await?;
+        Ok(Response::new(UpdateAccountResponse { account, position }))
+    }
+
+    async fn delete_account(&self, request: Request<DeleteAccountRequest>) -> Result<Response<DeleteAccountResponse>, Status> {
+        let (call, request) = Call::open(request)?;
+        let key = call.request_key(&request.request_id, &request)?;
+        let id = parse_id("id", &request.id)?;
+        let mut change = match self.begin(&call, key.as_ref(), id, &request.etag).await? {
+            Ok(change) => change,
+            Err(account) => return Ok(Response::new(DeleteAccountResponse { account: Some(account), position: 0 })),
+        };
+        // Nobody hangs a subsidiary under it meanwhile.
+        territories::lock_tree(&mut change.transaction, "account", true).await?;
+        let subsidiaries = store::count_subsidiaries(&mut change.transaction, id).await?;
+        let after = change.before.deleted(subsidiaries, call.now)?;
+        let (account, position) = self.finish(&call, change, "account.deleted", &after, "").await?;
+        Ok(Response::new(DeleteAccountResponse { account, position }))
+    }
+
+    async fn undelete_account(&self, request: Request<UndeleteAccountRequest>) -> Result<Response<UndeleteAccountResponse>, Status> {
+        let (call, request) = Call::open(request)?;
+        let key = call.request_key(&request.request_id, &request)?;
+        let id = parse_id("id", &request.id)?;
+        let mut change = match self.begin(&call, key.as_ref(), id, &request.etag).await? {
+            Ok(change) => change,
+            Err(account) => return Ok(Response::new(UndeleteAccountResponse { account: Some(account), position: 0 })),
+        };
+        territories::lock_tree(&mut change.transaction, "account", false).await?;
+        let everywhere = guanxi_auth::Scope::everything();
+        let parent = store::find(&mut change.transaction, &everywhere, change.before.parent_id.as_slice()).await?;
+        let after = change.before.undeleted(parent.first(), call.now)?;
+        let (account, position) = self.finish(&call, change, "account.undeleted", &after, "").await?;
+        Ok(Response::new(UndeleteAccountResponse { account, position }))
+    }
+
+    async fn activate_account(&self, request: Request<ActivateAccountRequest>) -> Result<Response<ActivateAccountResponse>, Status> {
+        let (call, request) = Call::open(request)?;
+        let key = call.request_key(&request.request_id, &request)?;
+        let id = parse_id("id", &request.id)?;
+        let change = match self.begin(&call, key.as_ref(), id, &request.etag).await? {
+            Ok(change) => change,
+            Err(account) => return Ok(Response::new(ActivateAccountResponse { account: Some(account), position: 0 })),
+        };
+        let after = change.before.activated(call.now)?;
+        let (account, position) = self.finish(&call, change, "account.activated", &after, "").await?;
+        Ok(Response::new(ActivateAccountResponse { account, position }))
+    }
+
+    async fn set_account_tier(&self, request: Request<SetAccountTierRequest>) -> Result<Response<SetAccountTierResponse>, Status> {
+        let (call, request) = Call::open(request)?;
+        let key = call.request_key(&request.request_id, &request)?;
+        let wanted = Classification::try_from(request)?;
+        let mut change = match self.begin(&call, key.as_ref(), wanted.id, &wanted.etag).await? {
+            Ok(change) => change,
+            Err(account) => return Ok(Response::new(SetAccountTierResponse { account: Some(account), position: 0 })),
+        };
+        change.before.check_live()?;
+        let mut after = change.before.next(call.now);
+        after.tier = wanted.tier;
+        if after.tier != change.before.tier {
+            let current = store::open_period(&mut change.transaction, wanted.id).await?;
+            let (earliest, latest) = tier::possible_starts(current.as_ref(), call.now);
+            let start_date = number("start_date", wanted.start_date.unwrap_or(latest), earliest, latest)?;
+            let period = Period {
+                id: guanxi_db::new_id(call.now),
+                account_id: wanted.id,
+                tier: wanted.tier,
+                start_date,
+                end_date: None,
+                reason: wanted.reason.clone(),
+                evaluator: call.subject().to_owned(),
+                create_time: call.now,
+            };
+            store::begin_period(&mut change.transaction, &period, tier::end_before(start_date)).await?;
+        }
+        let (account, position) = self.finish(&call, change, "account.tier_set", &after, &wanted.reason).await?;
+        Ok(Response::new(SetAccountTierResponse { account, position }))
+    }
+
+    async fn list_account_tier_periods(
+        &self,
+        request: Request<ListAccountTierPeriodsRequest>,
+    ) -> Result<Response<ListAccountTierPeriodsResponse>, Status> {
+        let (call, request) = Call::open(request)?;
+        let id = parse_id("account_id", &request.account_id)?;
+        let sight = self.sight(&call);
+        let mut connection = self.registry.connection().await?;
+        store::get(&mut connection, &sight.scope, id).await?;
+        let periods = store::periods(&mut connection, id).await?;
+        connection.release();
+        Ok(Response::new(ListAccountTierPeriodsResponse { periods: periods.into_iter().map(convert::period).collect() }))
+    }
+
+    async fn get_account_tree(&self, request: Request<GetAccountTreeRequest>) -> Result<Response<GetAccountTreeResponse>, Status> {
+        let (call, request) = Call::open(request)?;
+        let id = parse_id("id", &request.id)?;
+        let sight = self.sight(&call);
+        let mut connection = self.registry.connection().await?;
+        let account = store::get(&mut connection, &sight.scope, id).await?;
+        let limit = i64::try_from(MAX_NODES + 1).unwrap_or(i64::MAX);
+        let mut accounts = store::hierarchy(&mut connection, &sight.scope, &account.tree_path, limit).await?;
+        let truncated = accounts.len() > MAX_NODES;
+        accounts.truncate(MAX_NODES);
+        let paths: Vec<String> = accounts.iter().map(|account| account.territory_path.clone()).collect();
+        let cross_province = store::provinces(&mut connection, &paths).await?.len() > 1;
+        connection.release();
+        Ok(Response::new(GetAccountTreeResponse { nodes: convert::nodes(&accounts, &sight), truncated, cross_province }))
+    }
+
+    type ImportAccountsStream = ReceiverStream<Result<ImportAccountsResponse, Status>>;
+
+    async fn import_accounts(
+        &self,
+        request: Request<Streaming<ImportAccountsRequest>>,
+    ) -> Result<Response<Self::ImportAccountsStream>, Status> {
+        let (call, stream) = Call::open(request)?;
+        Ok(Response::new(crate::import::run(self.registry.clone(), self.clone(), call, stream)))
+    }
+
+    type ExportAccountsStream = ReceiverStream<Result<ExportAccountsResponse, Status>>;
+
+    async fn export_accounts(&self, request: Request<ExportAccountsRequest>) -> Result<Response<Self::ExportAccountsStream>, Status> {
+        let (call, request) = Call::open(request)?;
+        export_page(&request, "")?;
+        let sight = self.sight(&call);
+        self.registry.within(&sight.scope, &request.territory_code)?;
+        let (sender, receiver) = mpsc::channel(2);
+        let service = self.clone();
+        guanxi_grpc::spawn(async move {
+            let mut stopping = service.registry.stopping.clone();
+            tokio::select! {
+                () = service.export(&call, &request, &sender) => {}
+                () = sender.closed() => {}
+                () = stopping.wait() => { let _ = sender.try_send(Err(Refusal::unavailable().into())); }
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(receiver)))
+    }
+}
+
+fn export_page(request: &ExportAccountsRequest, page_token: &str) -> Result<guanxi_filter::PageQuery, Error> {
+    let page = PageRequest { page_size: EXPORT_PAGE, page_token, filter: &request.filter, order_by: "", bound: &["export"] };
+    Ok(store::LISTING.query(&page)?)
+}
+
+impl AccountRpc {
+    async fn export(
+        &self,
+        call: &Call,
+        request: &ExportAccountsRequest,
+        sender: &mpsc::Sender<Result<ExportAccountsResponse, Status>>,
+    ) {
+        let mut token = String::new();
+        loop {
+            let answer = self.export_next(call, request, &token).await;
+            let next = answer.as_ref().map(|(_, next)| next.clone()).unwrap_or_default();
+            let answer = answer.map(|(accounts, _)| ExportAccountsResponse { accounts }).map_err(Status::from);
+            if sender.send(answer).await.is_err() || next.is_empty() {
+                return;
+            }
+            token = next;
+        }
+    }
+
+    async fn export_next(&self, call: &Call, request: &ExportAccountsRequest, token: &str) -> Result<(Vec<Account>, String), Error> {
+        let query = export_page(request, token)?;
+        let sight = self.sight(call);
+        let within = self.registry.within(&sight.scope, &request.territory_code)?;
+        let mut connection = self.registry.connection().await?;
+        let (page, _) = store::list(&mut connection, &within, &query, request.show_deleted, false).await?;
+        connection.release();
+        Ok((page.rows.iter().map(|account| sight.account(account)).collect(), page.next_page_token))
+    }
+}

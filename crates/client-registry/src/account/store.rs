@@ -1,0 +1,371 @@
+//! SQL of accounts.
+
+use guanxi_auth::Scope;
+use guanxi_db::PgConnection;
+use guanxi_filter::{Field, Kind, Listing, Order, Page, PageQuery};
+use serde::Serialize;
+use sqlx::types::Json;
+use time::Date;
+use uuid::Uuid;
+
+use super::model::{Account, State, Tier};
+use super::tier::Period;
+use crate::error::Error;
+
+/// Refusal of an account that does not exist for a scope.
+pub(super) fn not_found(value: impl ToString) -> Error {
+    Error::NotFound { resource: "account", value: value.to_string() }
+}
+
+/// The accounts of some ids that lie in the scope, in no order.
+pub(super) async fn find(connection: &mut PgConnection, scope: &Scope, ids: &[Uuid]) -> Result<Vec<Account>, Error> {
+    let mut found = sqlx::query_as!(
+        Account,
+        r#"select account.id as "id!", account.legal_name as "legal_name!", account.short_name,
+            account.aliases as "aliases!", account.credit_code, account.external_ids as "external_ids!",
+            account.industry_code, account.parent_id, account.tree_path as "tree_path!",
+            account.territory_code as "territory_code!", account.territory_path as "territory_path!",
+            account.address, account.employee_count, account.registered_capital, account.registered_capital_currency,
+            account.tax_rank, account.public_sector as "public_sector!", account.legal_representative,
+            account.tier as "tier: Tier", account.state as "state!: State", account.source, account.tags as "tags!",
+            account.attributes as "attributes!: _", account.version as "version!",
+            account.create_time as "create_time!", account.update_time as "update_time!", account.delete_time,
+            account.activate_time, parent.territory_code as "parent_territory_code?",
+            parent.territory_path as "parent_territory_path?"
+        from client_registry.account
+        left join client_registry.account parent on parent.id = account.parent_id
+        where account.id = any($1)"#,
+        ids,
+    )
+    .fetch_all(connection)
+    .await?;
+    found.retain(|account| scope.contains(&account.territory_path));
+    Ok(found)
+}
+
+/// The account of an id, or the refusal that it does not exist for this scope.
+pub(super) async fn get(connection: &mut PgConnection, scope: &Scope, id: Uuid) -> Result<Account, Error> {
+    find(connection, scope, &[id]).await?.pop().ok_or_else(|| not_found(id))
+}
+
+/// The account of an id for a change of it.
+pub(super) async fn lock(connection: &mut PgConnection, scope: &Scope, id: Uuid) -> Result<Account, Error> {
+    lock_all(connection, &[id]).await?;
+    get(connection, scope, id).await
+}
+
+/// Locks accounts against simultaneous changes, always in the same order.
+pub(super) async fn lock_all(connection: &mut PgConnection, ids: &[Uuid]) -> Result<(), Error> {
+    sqlx::query_scalar!("select id from client_registry.account where id = any($1) order by id for update", ids)
+        .fetch_all(connection)
+        .await?;
+    Ok(())
+}
+
+/// Who has which credit code.
+pub(super) async fn ids_of_credit_codes(connection: &mut PgConnection, codes: &[String]) -> Result<Vec<(String, Uuid)>, Error> {
+    let rows = sqlx::query!(
+        r#"select credit_code as "credit_code!", id from client_registry.account where credit_code = any($1)"#,
+        codes,
+    );
+    Ok(rows.fetch_all(connection).await?.into_iter().map(|row| (row.credit_code, row.id)).collect())
+}
+
+/// Who has which external id, as `system=value`.
+pub(super) async fn ids_of_external_ids(connection: &mut PgConnection, ids: &[String]) -> Result<Vec<(String, Uuid)>, Error> {
+    let (systems, values): (Vec<_>, Vec<_>) =
+        ids.iter().filter_map(|id| id.split_once('=')).map(|(system, value)| (system.to_owned(), value.to_owned())).unzip();
+    let rows = sqlx::query!(
+        "select system, value, account_id from client_registry.account_external_id \
+         where (system, value) in (select * from unnest($1::text[], $2::text[]))",
+        &systems,
+        &values,
+    );
+    let rows = rows.fetch_all(connection).await?;
+    Ok(rows.into_iter().map(|row| (format!("{}={}", row.system, row.value), row.account_id)).collect())
+}
+
+/// What is written of an account: its fields, and the grams of its names.
+#[derive(Serialize)]
+struct Record<'a> {
+    #[serde(flatten)]
+    account: &'a Account,
+    grams: Vec<String>,
+}
+
+fn records(accounts: &[Account]) -> Json<Vec<Record<'_>>> {
+    Json(accounts.iter().map(|account| Record { account, grams: account.grams() }).collect())
+}
+
+pub(super) async fn insert(connection: &mut PgConnection, accounts: &[Account]) -> Result<(), Error> {
+    if accounts.is_empty() {
+        return Ok(());
+    }
+    let outcome = sqlx::query_scalar!(
+        "insert into client_registry.account (id, legal_name, short_name, aliases, credit_code, external_ids, industry_code, \
+         parent_id, tree_path, territory_code, territory_path, address, employee_count, registered_capital, \
+         registered_capital_currency, tax_rank, public_sector, legal_representative, tier, state, source, tags, attributes, grams, \
+         version, create_time, update_time, delete_time, activate_time) \
+         select id, legal_name, short_name, aliases, credit_code, external_ids, industry_code, parent_id, tree_path, territory_code, \
+         territory_path, address, employee_count, registered_capital, registered_capital_currency, tax_rank, public_sector, \
+         legal_representative, tier, state, source, tags, attributes, grams, version, create_time, update_time, delete_time, \
+         activate_time \
+         from jsonb_to_recordset($1) as new (id uuid, legal_name text, short_name text, aliases text[], credit_code text, \
+         external_ids text[], industry_code text, parent_id uuid, tree_path text, territory_code text, territory_path text, \
+         address text, employee_count bigint, registered_capital numeric, registered_capital_currency text, tax_rank integer, \
+         public_sector boolean, legal_representative text, tier text, state text, source text, tags text[], attributes jsonb, \
+         grams text[], version bigint, create_time timestamptz, update_time timestamptz, delete_time timestamptz, \
+         activate_time timestamptz) \
+         returning id",
+        records(accounts) as _,
+    )
+    .fetch_all(&mut *connection)
+    .await;
+    meaning(outcome.map(|_| ()), accounts)?;
+    insert_external_ids(connection, accounts).await
+}
+
+/// Saves everything that can change. `keys_changed` says whether external ids may have.
+pub(super) async fn update(connection: &mut PgConnection, accounts: &[Account], keys_changed: bool) -> Result<(), Error> {
+    if accounts.is_empty() {
+        return Ok(());
+    }
+    let outcome = sqlx::query_scalar!(
+        "update client_registry.account known set legal_name = new.legal_name, short_name = new.short_name, \
+         aliases = new.aliases, credit_code = new.credit_code, external_ids = new.external_ids, industry_code = new.industry_code, \
+         parent_id = new.parent_id, tree_path = new.tree_path, territory_code = new.territory_code, \
+         territory_path = new.territory_path, address = new.address, employee_count = new.employee_count, \
+         registered_capital = new.registered_capital, registered_capital_currency = new.registered_capital_currency, \
+         tax_rank = new.tax_rank, public_sector = new.public_sector, legal_representative = new.legal_representative, \
+         tier = new.tier, state = new.state, source = new.source, tags = new.tags, attributes = new.attributes, \
+         grams = new.grams, version = new.version, update_time = new.update_time, delete_time = new.delete_time, \
+         activate_time = new.activate_time \
+         from jsonb_to_recordset($1) as new (id uuid, legal_name text, short_name text, aliases text[], credit_code text, \
+         external_ids text[], industry_code text, parent_id uuid, tree_path text, territory_code text, territory_path text, \
+         address text, employee_count bigint, registered_capital numeric, registered_capital_currency text, tax_rank integer, \
+         public_sector boolean, legal_representative text, tier text, state text, source text, tags text[], attributes jsonb, \
+         grams text[], version bigint, update_time timestamptz, delete_time timestamptz, activate_time timestamptz) \
+         where known.id = new.id returning known.id",
+        records(accounts) as _,
+    )
+    .fetch_all(&mut *connection)
+    .await;
+    meaning(outcome.map(|_| ()), accounts)?;
+    if !keys_changed {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> = accounts.iter().map(|account| account.id).collect();
+    sqlx::query!("delete from client_registry.account_external_id where account_id = any($1)", &ids).execute(&mut *connection).await?;
+    insert_external_ids(connection, accounts).await
+}
+
+async fn insert_external_ids(connection: &mut PgConnection, accounts: &[Account]) -> Result<(), Error> {
+    let rows = accounts.iter().flat_map(|account| account.external_ids.iter().map(|id| (account.id, id)));
+    let (mut owners, mut systems, mut values) = (Vec::new(), Vec::new(), Vec::new());
+    for (owner, (system, value)) in rows.filter_map(|(owner, id)| Some((owner, id.split_once('=')?))) {
+        owners.push(owner);
+        systems.push(system.to_owned());
+        values.push(value.to_owned());
+    }
+    if owners.is_empty() {
+        return Ok(());
+    }
+    let outcome = sqlx::query_scalar!(
+        "insert into client_registry.account_external_id (account_id, system, value) \
+         select * from unnest($1::uuid[], $2::text[], $3::text[]) returning account_id",
+        &owners,
+        &systems,
+        &values,
+    )
+    .fetch_all(connection)
+    .await;
+    meaning(outcome.map(|_| ()), accounts)
+}
+
+/// What a broken constraint means where one account is written; an import, which writes many, looks again.
+fn meaning(outcome: Result<(), sqlx::Error>, accounts: &[Account]) -> Result<(), Error> {
+    let Err(error) = outcome.map_err(guanxi_db::Error::from) else { return Ok(()) };
+    let exists = |field, value: String| Err(Error::Exists { resource: "account", field, value });
+    match (error.constraint(), accounts) {
+        (Some("account_credit_code_key"), [account]) => exists("credit_code", account.credit_code.clone().unwrap_or_default()),
+        (Some("account_external_id_pkey"), [account]) => exists("external_ids", account.external_ids.join(", ")),
+        _ => Err(error.into()),
+    }
+}
+
+/// Levels of the subtree of an account, itself included.
+pub(super) async fn height(connection: &mut PgConnection, account: &Account) -> Result<usize, Error> {
+    let longest = sqlx::query_scalar!(
+        r#"select max(length(tree_path)) as "longest!" from client_registry.account where tree_path >= $1 and tree_path < $2"#,
+        account.tree_path,
+        guanxi_auth::subtree_end(&account.tree_path),
+    )
+    .fetch_one(connection)
+    .await?;
+    let below = usize::try_from(longest).unwrap_or_default().saturating_sub(account.tree_path.len());
+    Ok(1 + below / (account.tree_path.len() / account.depth()))
+}
+
+/// Hangs everything below a path, the account itself excepted, under another one. The caller holds the tree alone.
+pub(super) async fn move_subsidiaries(connection: &mut PgConnection, old: &str, new: &str) -> Result<(), Error> {
+    sqlx::query!(
+        "update client_registry.account set tree_path = $3 || substr(tree_path, length($1) + 1) \
+         where tree_path > $1 and tree_path < $2",
+        old,
+        guanxi_auth::subtree_end(old),
+        new,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Direct subsidiaries that are not deleted, wherever they lie.
+pub(super) async fn count_subsidiaries(connection: &mut PgConnection, id: Uuid) -> Result<i64, Error> {
+    let count = sqlx::query_scalar!(
+        r#"select count(*) as "count!" from client_registry.account where parent_id = $1 and delete_time is null"#,
+        id,
+    );
+    Ok(count.fetch_one(connection).await?)
+}
+
+/// The live accounts of the hierarchy that a path belongs to and that lie in the scope, parents first, at most `limit`.
+pub(super) async fn hierarchy(connection: &mut PgConnection, scope: &Scope, path: &str, limit: i64) -> Result<Vec<Account>, Error> {
+    let root = path.split_inclusive('/').next().unwrap_or_default();
+    let (lows, highs): (Vec<String>, Vec<String>) = scope.ranges().into_iter().unzip();
+    let ids = sqlx::query_scalar!(
+        "select id from client_registry.account \
+         where tree_path >= $1 and tree_path < $2 and delete_time is null and exists (select from unnest($3::text[], $4::text[]) \
+         as visible (low, high) where territory_path >= visible.low and territory_path < visible.high) \
+         order by tree_path limit $5",
+        root,
+        guanxi_auth::subtree_end(root),
+        &lows,
+        &highs,
+        limit,
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut accounts = find(connection, scope, &ids).await?;
+    accounts.sort_by(|one, other| one.tree_path.cmp(&other.tree_path));
+    Ok(accounts)
+}
+
+/// Codes of the provinces that some territory paths lie in.
+pub(super) async fn provinces(connection: &mut PgConnection, paths: &[String]) -> Result<Vec<String>, Error> {
+    let provinces = sqlx::query_scalar!(
+        "select code from client_registry.territory where level = 'PROVINCE' \
+         and exists (select from unnest($1::text[]) as below (path) where starts_with(below.path, territory.path))",
+        paths,
+    );
+    Ok(provinces.fetch_all(connection).await?)
+}
+
+/// The period that lasts.
+pub(super) async fn open_period(connection: &mut PgConnection, account_id: Uuid) -> Result<Option<Period>, Error> {
+    let period = sqlx::query_as!(
+        Period,
+        r#"select id, account_id, tier as "tier: Tier", start_date, end_date, reason, evaluator, create_time
+        from client_registry.account_tier_period where account_id = $1 and end_date is null"#,
+        account_id,
+    );
+    Ok(period.fetch_optional(connection).await?)
+}
+
+/// All periods, newest first, at most 1,000.
+pub(super) async fn periods(connection: &mut PgConnection, account_id: Uuid) -> Result<Vec<Period>, Error> {
+    let periods = sqlx::query_as!(
+        Period,
+        r#"select id, account_id, tier as "tier: Tier", start_date, end_date, reason, evaluator, create_time
+        from client_registry.account_tier_period where account_id = $1 order by start_date desc, id desc limit 1000"#,
+        account_id,
+    );
+    Ok(periods.fetch_all(connection).await?)
+}
+
+/// Ends the period that lasts and begins another.
+pub(super) async fn begin_period(connection: &mut PgConnection, period: &Period, previous_end: Date) -> Result<(), Error> {
+    sqlx::query!(
+        "update client_registry.account_tier_period set end_date = $2 where account_id = $1 and end_date is null",
+        period.account_id,
+        previous_end,
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query_scalar!(
+        "insert into client_registry.account_tier_period (id, account_id, tier, start_date, reason, evaluator, create_time) \
+         values ($1, $2, $3, $4, $5, $6, $7) returning id",
+        period.id,
+        period.account_id,
+        period.tier as _,
+        period.start_date,
+        period.reason,
+        period.evaluator,
+        period.create_time,
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(())
+}
+
+/// How accounts are listed.
+pub(super) static LISTING: Listing = Listing {
+    name: "account",
+    columns: "account.id, account.legal_name, account.short_name, account.aliases, account.credit_code, account.external_ids, \
+         account.industry_code, account.parent_id, account.tree_path, account.territory_code, account.territory_path, \
+         account.address, account.employee_count, account.registered_capital, account.registered_capital_currency, \
+         account.tax_rank, account.public_sector, account.legal_representative, account.tier, account.state, account.source, \
+         account.tags, account.attributes, account.version, account.create_time, account.update_time, account.delete_time, \
+         account.activate_time, parent.territory_code as parent_territory_code, parent.territory_path as parent_territory_path",
+    from: "client_registry.account left join client_registry.account parent on parent.id = account.parent_id",
+    id: "account.id",
+    path: Some("account.territory_path"),
+    fields: &[
+        Field { name: "legal_name", column: "account.legal_name", kind: Kind::Text },
+        Field { name: "short_name", column: "account.short_name", kind: Kind::Text },
+        Field { name: "credit_code", column: "account.credit_code", kind: Kind::Text },
+        Field { name: "industry_code", column: "account.industry_code", kind: Kind::Text },
+        Field { name: "territory_code", column: "account.territory_code", kind: Kind::Text },
+        Field { name: "parent_account_id", column: "account.parent_id", kind: Kind::Id },
+        Field { name: "tier", column: "account.tier", kind: Kind::Enum(&[("TIER_A", "A"), ("TIER_B", "B"), ("TIER_C", "C")]) },
+        Field { name: "state", column: "account.state", kind: Kind::Enum(&STATES) },
+        Field { name: "source", column: "account.source", kind: Kind::Text },
+        Field { name: "public_sector", column: "account.public_sector", kind: Kind::Boolean },
+        Field { name: "employee_count", column: "account.employee_count", kind: Kind::Integer },
+        Field { name: "tax_rank", column: "account.tax_rank", kind: Kind::Integer },
+        Field { name: "tags", column: "account.tags", kind: Kind::TextList },
+        Field { name: "create_time", column: "account.create_time", kind: Kind::Instant },
+        Field { name: "update_time", column: "account.update_time", kind: Kind::Instant },
+    ],
+    orders: &[
+        Order { name: "territory", key: Some("account.territory_path"), descending: false },
+        // Ids ascend with the time they were made.
+        Order { name: "create_time", key: None, descending: false },
+        Order { name: "create_time", key: None, descending: true },
+    ],
+    default_page_size: 50,
+    max_page_size: 1_000,
+};
+
+const STATES: [(&str, &str); 5] = [
+    ("ACCOUNT_STATE_PROSPECT", "PROSPECT"),
+    ("ACCOUNT_STATE_ACTIVE", "ACTIVE"),
+    ("ACCOUNT_STATE_AT_RISK", "AT_RISK"),
+    ("ACCOUNT_STATE_CHURNED", "CHURNED"),
+    ("ACCOUNT_STATE_MERGED", "MERGED"),
+];
+
+/// A page, and the number of all where it is asked for.
+pub(super) async fn list(
+    connection: &mut PgConnection,
+    scope: &Scope,
+    query: &PageQuery,
+    show_deleted: bool,
+    with_total: bool,
+) -> Result<(Page<Account>, i64), Error> {
+    let ranges = scope.ranges();
+    let conditions: &[&str] = if show_deleted { &[] } else { &["account.delete_time is null"] };
+    let page = query.fetch(connection, &ranges, conditions).await?;
+    let total = if with_total { query.count(connection, &ranges, conditions).await? } else { 0 };
+    Ok((page, total))
+}

@@ -1,0 +1,292 @@
+//! Imports: a stream of messages, each one transaction and one answer.
+//!
+//! An import is named by its caller and an id. The last row number and the numbers of rejected rows are kept with the rows'
+//! own changes, so a message that is sent again finds its rows settled, and a broken-off import goes on where it was.
+
+use std::collections::HashSet;
+
+use guanxi_db::Transaction;
+use guanxi_events::NewEvent;
+use guanxi_grpc::{Call, Refusal, Violation, Violations, language, parse_id};
+use guanxi_proto::client_registry::v1::{ErrorReason, ImportMode, ImportOptions, ImportProgress, RejectedRow, RowViolation};
+use guanxi_proto::errors::v1::ErrorReason as Shared;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Code, Status, Streaming};
+use uuid::Uuid;
+
+use crate::error::{Error, reason};
+use crate::registry::Registry;
+
+const MAX_ROWS: usize = 1_000;
+/// A collision with a simultaneous change is met by judging the message again: then its outcome is seen.
+const ATTEMPTS: usize = 5;
+
+/// What an import makes of an existing resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Update,
+    InsertOnly,
+    ReportDifferences,
+}
+
+/// Checked options.
+#[derive(Clone, Debug)]
+pub(crate) struct Import {
+    pub(crate) import_id: Uuid,
+    pub(crate) mode: Mode,
+    pub(crate) dry_run: bool,
+}
+
+/// What became of a row.
+#[derive(Clone, Debug)]
+pub(crate) enum Outcome {
+    Created,
+    Updated,
+    Unchanged,
+    Rejected(Vec<Violation>),
+}
+
+/// The rows of one noun: how they travel and how they are judged.
+pub(crate) trait Rows: Clone + Send + Sync + 'static {
+    type Request: Send + 'static;
+    type Response: Send + 'static;
+    type Row: Clone + Send + Sync + 'static;
+    /// Name of the noun in the table of imports.
+    const NOUN: &'static str;
+
+    fn take(request: Self::Request) -> (Option<ImportOptions>, Vec<Self::Row>);
+    fn number(row: &Self::Row) -> i64;
+    fn answer(progress: ImportProgress) -> Self::Response;
+
+    /// Judges and applies rows in one transaction: an outcome for each, in order, and the events of those that landed.
+    fn apply(
+        &self,
+        transaction: &mut Transaction,
+        call: &Call,
+        import: &Import,
+        rows: &[Self::Row],
+    ) -> impl Future<Output = Result<(Vec<Outcome>, Vec<NewEvent>), Error>> + Send;
+}
+
+impl TryFrom<ImportOptions> for Import {
+    type Error = Violations;
+
+    fn try_from(options: ImportOptions) -> Result<Self, Violations> {
+        let mut violations = Violations::default();
+        let import_id = violations.keep(parse_id("options.import_id", &options.import_id));
+        let mode = match ImportMode::try_from(options.mode) {
+            Ok(ImportMode::Unspecified | ImportMode::Update) => Mode::Update,
+            Ok(ImportMode::InsertOnly) => Mode::InsertOnly,
+            Ok(ImportMode::ReportDifferences) => Mode::ReportDifferences,
+            Err(_) => {
+                violations.push(
+                    Violation::new("options.mode", Shared::UnknownValue)
+                        .with("value", options.mode)
+                        .with("expected", "IMPORT_MODE_UPDATE, IMPORT_MODE_INSERT_ONLY, IMPORT_MODE_REPORT_DIFFERENCES"),
+                );
+                Mode::Update
+            }
+        };
+        match import_id {
+            Some(import_id) if violations.is_empty() => Ok(Self { import_id, mode, dry_run: options.dry_run }),
+            _ => Err(violations),
+        }
+    }
+}
+
+/// Answers a stream of messages until it ends, fails or the process stops.
+pub(crate) fn run<R: Rows>(
+    registry: Registry,
+    noun: R,
+    call: Call,
+    stream: Streaming<R::Request>,
+) -> ReceiverStream<Result<R::Response, Status>> {
+    let (sender, receiver) = mpsc::channel(4);
+    guanxi_grpc::spawn(async move {
+        let mut stopping = registry.stopping.clone();
+        tokio::select! {
+            () = answer_all(&registry, &noun, &call, stream, &sender) => {}
+            () = sender.closed() => {}
+            () = stopping.wait() => {
+                let _ = sender.try_send(Err(Refusal::unavailable().into()));
+            }
+        }
+    });
+    ReceiverStream::new(receiver)
+}
+
+async fn answer_all<R: Rows>(
+    registry: &Registry,
+    noun: &R,
+    call: &Call,
+    mut stream: Streaming<R::Request>,
+    sender: &mpsc::Sender<Result<R::Response, Status>>,
+) {
+    let mut import = None;
+    loop {
+        let answer = match stream.message().await {
+            Ok(None) => return,
+            Ok(Some(message)) => answer_one(registry, noun, call, &mut import, message).await.map_err(Status::from),
+            Err(status) => Err(guanxi_grpc::rescue(status, call.method)),
+        };
+        let failed = answer.is_err();
+        if sender.send(answer).await.is_err() || failed {
+            return;
+        }
+    }
+}
+
+async fn answer_one<R: Rows>(
+    registry: &Registry,
+    noun: &R,
+    call: &Call,
+    import: &mut Option<Import>,
+    message: R::Request,
+) -> Result<R::Response, Error> {
+    let (options, rows) = R::take(message);
+    let import = match (options, import) {
+        (Some(options), import @ None) => &*import.insert(Import::try_from(options)?),
+        (None, Some(import)) => &*import,
+        (None, None) => return Err(Violation::new("options", Shared::Required).into()),
+        (Some(_), Some(_)) => return Err(Violation::new("options", Shared::Duplicate).with("value", "options").into()),
+    };
+    if rows.len() > MAX_ROWS {
+        return Err(Violation::new("rows", Shared::TooMany).with("max", MAX_ROWS).with("count", rows.len()).into());
+    }
+    let mut attempt = 1;
+    loop {
+        match import.settle(registry, noun, call, &rows).await {
+            Err(Error::Database(guanxi_db::Error::Conflict(_) | guanxi_db::Error::Constraint { .. })) if attempt < ATTEMPTS => {
+                attempt += 1;
+            }
+            outcome => return outcome.map(R::answer),
+        }
+    }
+}
+
+impl Import {
+    async fn settle<R: Rows>(&self, registry: &Registry, noun: &R, call: &Call, rows: &[R::Row]) -> Result<ImportProgress, Error> {
+        let mut transaction = registry.begin().await?;
+        let numbers: Vec<i64> = rows.iter().map(R::number).collect();
+        let settled = self.settled(&mut transaction, call, R::NOUN, &numbers).await?;
+        let mut progress = ImportProgress { last_row_number: numbers.iter().copied().max().unwrap_or_default(), ..Default::default() };
+        let mut fresh = Vec::new();
+        let mut previous = 0;
+        for (row, number) in rows.iter().zip(&numbers) {
+            if *number <= previous {
+                let wrong = Violation::new("row_number", reason(ErrorReason::RowNumberNotAscending)).with("value", number);
+                progress.rejected_rows.push(rejected(*number, &[wrong]));
+            } else if settled.contains(number) {
+                progress.repeated_count += 1;
+            } else {
+                fresh.push(row.clone());
+            }
+            previous = previous.max(*number);
+        }
+        let (outcomes, events) = noun.apply(&mut transaction, call, self, &fresh).await?;
+        let mut rejected_numbers = Vec::new();
+        for (row, outcome) in fresh.iter().zip(outcomes) {
+            match outcome {
+                Outcome::Created => progress.created_count += 1,
+                Outcome::Updated => progress.updated_count += 1,
+                Outcome::Unchanged => progress.unchanged_count += 1,
+                Outcome::Rejected(violations) => {
+                    rejected_numbers.push(R::number(row));
+                    progress.rejected_rows.push(rejected(R::number(row), &violations));
+                }
+            }
+        }
+        progress.rejected_rows.sort_by_key(|row| row.row_number);
+        if !self.dry_run {
+            let fresh: Vec<i64> = fresh.iter().map(R::number).collect();
+            self.record(&mut transaction, call, progress.last_row_number, &fresh, &rejected_numbers).await?;
+            registry.commit(transaction, call, events).await?;
+        }
+        Ok(progress)
+    }
+
+    /// Which of the rows an earlier message settled. Locks the import, so that simultaneous messages of it follow each other.
+    async fn settled(&self, transaction: &mut Transaction, call: &Call, noun: &str, rows: &[i64]) -> Result<HashSet<i64>, Error> {
+        if self.dry_run {
+            return Ok(HashSet::new());
+        }
+        let mode = format!("{:?}", self.mode);
+        let import = sqlx::query!(
+            "insert into client_registry.import as known (principal, import_id, noun, mode, last_row_number, create_time, update_time) \
+             values ($1, $2, $3, $4, 0, $5, $5) \
+             on conflict (principal, import_id) do update set update_time = excluded.update_time \
+             returning known.noun, known.mode, known.last_row_number",
+            call.subject(),
+            self.import_id,
+            noun,
+            mode,
+            call.now,
+        )
+        .fetch_one(&mut ***transaction)
+        .await?;
+        if import.noun != noun || import.mode != mode {
+            return Err(Refusal::new(Code::FailedPrecondition, Shared::ImportChanged).with("value", self.import_id).into());
+        }
+        let rejected: HashSet<i64> = sqlx::query_scalar!(
+            "select row_number from client_registry.import_rejected_row \
+             where principal = $1 and import_id = $2 and row_number = any($3)",
+            call.subject(),
+            self.import_id,
+            rows,
+        )
+        .fetch_all(&mut ***transaction)
+        .await?
+        .into_iter()
+        .collect();
+        let known = rows.iter().copied().filter(|number| *number <= import.last_row_number);
+        Ok(known.filter(|number| !rejected.contains(number)).collect())
+    }
+
+    async fn record(
+        &self,
+        transaction: &mut Transaction,
+        call: &Call,
+        last_row: i64,
+        judged: &[i64],
+        rejected: &[i64],
+    ) -> Result<(), Error> {
+        sqlx::query!(
+            "update client_registry.import set last_row_number = greatest(last_row_number, $3), update_time = $4 \
+             where principal = $1 and import_id = $2",
+            call.subject(),
+            self.import_id,
+            last_row,
+            call.now,
+        )
+        .execute(&mut ***transaction)
+        .await?;
+        sqlx::query!(
+            "delete from client_registry.import_rejected_row where principal = $1 and import_id = $2 and row_number = any($3)",
+            call.subject(),
+            self.import_id,
+            judged,
+        )
+        .execute(&mut ***transaction)
+        .await?;
+        sqlx::query!(
+            "insert into client_registry.import_rejected_row (principal, import_id, row_number) \
+             select $1, $2, unnest($3::bigint[]) returning row_number",
+            call.subject(),
+            self.import_id,
+            rejected,
+        )
+        .fetch_all(&mut ***transaction)
+        .await?;
+        Ok(())
+    }
+}
+
+fn rejected(row_number: i64, violations: &[Violation]) -> RejectedRow {
+    let violations = violations.iter().map(|violation| RowViolation {
+        field: violation.field.clone(),
+        reason: violation.reason.name().to_owned(),
+        message: violation.text(language()),
+    });
+    RejectedRow { row_number, violations: violations.collect() }
+}

@@ -1,0 +1,83 @@
+//! What every noun of the service works with.
+
+use guanxi_auth::{Scope, TerritoryPaths};
+use guanxi_db::{Claim, Connection, Database, RequestKey, Transaction};
+use guanxi_events::{NewEvent, Outbox, Place};
+use guanxi_grpc::{Call, Stopping};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::directory::Directory;
+use crate::error::Error;
+
+/// The parts of the process that handlers share. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Registry {
+    pub(crate) database: Database,
+    pub(crate) outbox: Outbox,
+    pub(crate) directory: Directory,
+    pub(crate) stopping: Stopping,
+}
+
+impl Registry {
+    /// The territories in which the caller may use the method.
+    pub(crate) fn scope(&self, call: &Call) -> Scope {
+        call.scope(self.paths())
+    }
+
+    /// The part of a scope below a territory, or all of it where none is named. What the scope does not contain does not exist.
+    pub(crate) fn within(&self, scope: &Scope, territory_code: &str) -> Result<Scope, Error> {
+        if territory_code.is_empty() {
+            return Ok(scope.clone());
+        }
+        match self.paths().path_of(territory_code).filter(|path| scope.contains(path)) {
+            Some(path) => Ok(scope.within(&path)),
+            None => Err(Error::NotFound { resource: "territory", value: territory_code.to_owned() }),
+        }
+    }
+
+    /// Where every territory lies.
+    pub(crate) fn paths(&self) -> &TerritoryPaths {
+        &self.directory.paths
+    }
+
+    /// A connection to read with.
+    pub(crate) async fn connection(&self) -> Result<Connection, Error> {
+        Ok(self.database.connection().await?)
+    }
+
+    /// A transaction to change with.
+    pub(crate) async fn begin(&self) -> Result<Transaction, Error> {
+        Ok(self.database.begin().await?)
+    }
+
+    /// Claims the request id for a change of a resource. `Some` names the resource of the first request where this one is a repeat.
+    pub(crate) async fn claim(
+        &self,
+        transaction: &mut Transaction,
+        key: Option<&RequestKey>,
+        resource_id: Uuid,
+        now: OffsetDateTime,
+    ) -> Result<Option<Uuid>, Error> {
+        match transaction.claim(key, resource_id, now).await? {
+            Claim::First => Ok(None),
+            Claim::Repeat(first) => Ok(Some(first)),
+            Claim::Reused => Err(Error::RequestIdReused(key.map(|key| key.request_id.to_string()).unwrap_or_default())),
+        }
+    }
+
+    /// Commits a change with its events; returns the position of the last one, 0 without any. The caller's next call meets the change.
+    pub(crate) async fn commit(&self, transaction: Transaction, call: &Call, events: Vec<NewEvent>) -> Result<i64, Error> {
+        let shapes_tree = events.iter().any(|event| event.noun == "territory");
+        let position = self.outbox.commit(transaction, call, events).await?;
+        if shapes_tree {
+            self.directory.reached(position).await;
+        }
+        Ok(position)
+    }
+}
+
+/// A territory at the moment of an event.
+pub(crate) fn place(code: &str, path: &str) -> Place {
+    Place { code: code.to_owned(), path: path.to_owned() }
+}

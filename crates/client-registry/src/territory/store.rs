@@ -1,0 +1,186 @@
+//! SQL of territories.
+
+use guanxi_auth::Scope;
+use guanxi_db::PgConnection;
+use guanxi_filter::{Field, Kind, Listing, Order, Page, PageQuery};
+use sqlx::types::Json;
+
+use super::model::{Levels, Territory};
+use crate::error::Error;
+
+/// Locks the shape of a tree: shared to hang something into it, alone to move a part of it.
+pub(crate) async fn lock_tree(connection: &mut PgConnection, noun: &str, alone: bool) -> Result<(), Error> {
+    if alone {
+        sqlx::query_scalar!("select noun from client_registry.tree where noun = $1 for update", noun).fetch_one(connection).await?;
+    } else {
+        sqlx::query_scalar!("select noun from client_registry.tree where noun = $1 for share", noun).fetch_one(connection).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn levels(connection: &mut PgConnection) -> Result<Levels, Error> {
+    let rows = sqlx::query!("select code, rank from client_registry.territory_level").fetch_all(connection).await?;
+    Ok(Levels(rows.into_iter().map(|row| (row.code, row.rank)).collect()))
+}
+
+/// A level with its names.
+pub(super) struct NamedLevel {
+    pub(super) code: String,
+    pub(super) rank: i32,
+    pub(super) name_zh: String,
+    pub(super) name_en: String,
+}
+
+pub(super) async fn named_levels(connection: &mut PgConnection) -> Result<Vec<NamedLevel>, Error> {
+    let levels = sqlx::query_as!(
+        NamedLevel,
+        "select code, rank, name_zh, name_en from client_registry.territory_level order by rank"
+    );
+    Ok(levels.fetch_all(connection).await?)
+}
+
+/// The territories of some codes that lie in the scope.
+pub(crate) async fn find(connection: &mut PgConnection, scope: &Scope, codes: &[String]) -> Result<Vec<Territory>, Error> {
+    let mut found = sqlx::query_as!(
+        Territory,
+        "select id, code, name_zh, name_en, level, parent_code, path, version, create_time, update_time \
+         from client_registry.territory where code = any($1)",
+        codes,
+    )
+    .fetch_all(connection)
+    .await?;
+    found.retain(|territory| scope.contains(&territory.path));
+    Ok(found)
+}
+
+/// The territory of a code, or the refusal that it does not exist for this scope.
+pub(crate) async fn get(connection: &mut PgConnection, scope: &Scope, code: &str) -> Result<Territory, Error> {
+    let found = find(connection, scope, &[code.to_owned()]).await?;
+    found.into_iter().next().ok_or_else(|| Error::NotFound { resource: "territory", value: code.to_owned() })
+}
+
+/// Territories by code for whoever places accounts in them: none of them moves or goes until the transaction ends.
+pub(crate) async fn lock_shared(connection: &mut PgConnection, scope: &Scope, codes: &[String]) -> Result<Vec<Territory>, Error> {
+    let mut found = sqlx::query_as!(
+        Territory,
+        "select id, code, name_zh, name_en, level, parent_code, path, version, create_time, update_time \
+         from client_registry.territory where code = any($1) order by code for share",
+        codes,
+    )
+    .fetch_all(connection)
+    .await?;
+    found.retain(|territory| scope.contains(&territory.path));
+    Ok(found)
+}
+
+/// The territory of a code for a change of it.
+pub(super) async fn lock(connection: &mut PgConnection, scope: &Scope, code: &str) -> Result<Territory, Error> {
+    sqlx::query_scalar!("select id from client_registry.territory where code = $1 for update", code)
+        .fetch_optional(&mut *connection)
+        .await?;
+    get(connection, scope, code).await
+}
+
+pub(super) async fn insert(connection: &mut PgConnection, territories: &[Territory]) -> Result<(), Error> {
+    let outcome = sqlx::query_scalar!(
+        "insert into client_registry.territory \
+         (id, code, name_zh, name_en, level, parent_code, path, version, create_time, update_time) \
+         select id, code, name_zh, name_en, level, parent_code, path, version, create_time, update_time \
+         from jsonb_to_recordset($1) as new (id uuid, code text, name_zh text, name_en text, level text, parent_code text, \
+         path text, version bigint, create_time timestamptz, update_time timestamptz) \
+         returning id",
+        Json(territories) as _,
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(guanxi_db::Error::from);
+    match (outcome, territories) {
+        // Only one is known to be the one at fault; an import looks again.
+        (Err(error), [territory]) if error.constraint() == Some("territory_code_key") => {
+            Err(Error::Exists { resource: "territory", field: "code", value: territory.code.clone() })
+        }
+        (outcome, _) => Ok(outcome.map(|_| ())?),
+    }
+}
+
+/// Saves names and places.
+pub(super) async fn update(connection: &mut PgConnection, territories: &[Territory]) -> Result<(), Error> {
+    sqlx::query_scalar!(
+        "update client_registry.territory known \
+         set name_zh = new.name_zh, name_en = new.name_en, parent_code = new.parent_code, version = new.version, \
+         update_time = new.update_time \
+         from jsonb_to_recordset($1) as new (id uuid, name_zh text, name_en text, parent_code text, version bigint, \
+         update_time timestamptz) \
+         where known.id = new.id returning known.id",
+        Json(territories) as _,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(())
+}
+
+/// Hangs everything below a path under another one: the territories first, whose locks keep new accounts waiting, then the accounts.
+/// Returns the number of accounts. The caller holds the tree alone.
+pub(super) async fn move_subtree(connection: &mut PgConnection, old: &str, new: &str) -> Result<u64, Error> {
+    let end = guanxi_auth::subtree_end(old);
+    sqlx::query!(
+        "update client_registry.territory set path = $3 || substr(path, length($1) + 1) where path >= $1 and path < $2",
+        old,
+        end,
+        new,
+    )
+    .execute(&mut *connection)
+    .await?;
+    let accounts = sqlx::query!(
+        "update client_registry.account set territory_path = $3 || substr(territory_path, length($1) + 1) \
+         where territory_path >= $1 and territory_path < $2",
+        old,
+        end,
+        new,
+    )
+    .execute(connection)
+    .await?;
+    Ok(accounts.rows_affected())
+}
+
+pub(super) async fn delete(connection: &mut PgConnection, territory: &Territory) -> Result<(), Error> {
+    let outcome = sqlx::query!("delete from client_registry.territory where id = $1", territory.id).execute(connection).await;
+    let not_empty = |kind| Error::TerritoryNotEmpty { code: territory.code.clone(), kind };
+    match outcome.map_err(guanxi_db::Error::from) {
+        Err(error) if error.constraint() == Some("territory_parent_fkey") => Err(not_empty("children")),
+        Err(error) if error.constraint() == Some("account_territory_fkey") => Err(not_empty("accounts")),
+        outcome => Ok(outcome.map(|_| ())?),
+    }
+}
+
+/// How territories are listed.
+pub(super) static LISTING: Listing = Listing {
+    name: "territory",
+    columns: "id, code, name_zh, name_en, level, parent_code, path, version, create_time, update_time",
+    from: "client_registry.territory",
+    id: "id",
+    path: Some("path"),
+    fields: &[
+        Field { name: "code", column: "code", kind: Kind::Text },
+        Field { name: "level", column: "level", kind: Kind::Text },
+        Field { name: "parent_code", column: "parent_code", kind: Kind::Text },
+        Field { name: "name.zh", column: "name_zh", kind: Kind::Text },
+        Field { name: "name.en", column: "name_en", kind: Kind::Text },
+    ],
+    orders: &[Order { name: "path", key: Some("path"), descending: false }],
+    default_page_size: 50,
+    max_page_size: 1_000,
+};
+
+/// A page, and the number of all where it is asked for.
+pub(super) async fn list(
+    connection: &mut PgConnection,
+    scope: &Scope,
+    query: &PageQuery,
+    with_total: bool,
+) -> Result<(Page<Territory>, i64), Error> {
+    let ranges = scope.ranges();
+    let page = query.fetch(connection, &ranges, &[]).await?;
+    let total = if with_total { query.count(connection, &ranges, &[]).await? } else { 0 };
+    Ok((page, total))
+}

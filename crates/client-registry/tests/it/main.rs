@@ -1,0 +1,5 @@
+//! client-registry through real stubs on a real database.
+#![expect(clippy::unwrap_used, reason = "these are tests")]
+
+mod support;
+mod territory;

@@ -1,0 +1,154 @@
+//! A service of its own for each test.
+
+use std::net::SocketAddr;
+
+use guanxi_auth::Role;
+use guanxi_proto::client_registry::v1::account_service_client::AccountServiceClient;
+use guanxi_proto::client_registry::v1::territory_service_client::TerritoryServiceClient;
+use guanxi_proto::client_registry::v1::*;
+use guanxi_proto::events::v1::change_service_client::ChangeServiceClient;
+use guanxi_proto::events::v1::event_feed_service_client::EventFeedServiceClient;
+use guanxi_proto::r#type::v1::LocalizedText;
+use guanxi_test_support::{Keys, TestDatabase, with_token};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Status};
+use tonic_types::StatusExt;
+
+/// A running service. It stops when it is dropped.
+pub(crate) struct Service {
+    pub(crate) database: TestDatabase,
+    pub(crate) keys: Keys,
+    pub(crate) address: SocketAddr,
+    pub(crate) channel: Channel,
+    pub(crate) admin: String,
+    stop: Option<oneshot::Sender<()>>,
+}
+
+impl Service {
+    pub(crate) async fn start() -> Self {
+        let database = TestDatabase::create(client_registry::SCHEMA, &client_registry::MIGRATOR).await;
+        Self::start_on(database, Keys::new()).await
+    }
+
+    pub(crate) async fn start_on(database: TestDatabase, keys: Keys) -> Self {
+        let (address, stop) = serve(&database, &keys).await;
+        let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
+        let admin = keys.token("E0001", &[(Role::Administrator, "*")]);
+        Self { database, keys, address, channel, admin, stop: Some(stop) }
+    }
+
+    /// A service with a small tree: CN over 440000 (with city 440300 and county 440305) and 330000 (with city 330100).
+    pub(crate) async fn with_tree() -> Self {
+        let service = Self::start().await;
+        for (code, level, parent) in [
+            ("CN", "HEADQUARTERS", ""),
+            ("440000", "PROVINCE", "CN"),
+            ("440300", "CITY", "440000"),
+            ("440305", "COUNTY", "440300"),
+            ("330000", "PROVINCE", "CN"),
+            ("330100", "CITY", "330000"),
+        ] {
+            service.territory(code, level, parent).await.unwrap();
+        }
+        service
+    }
+
+    pub(crate) fn as_admin<T>(&self, message: T) -> Request<T> {
+        with_token(message, &self.admin)
+    }
+
+    pub(crate) fn token(&self, role: Role, territory: &str) -> String {
+        self.keys.token("E1000", &[(role, territory)])
+    }
+
+    pub(crate) fn territories(&self) -> TerritoryServiceClient<Channel> {
+        TerritoryServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn accounts(&self) -> AccountServiceClient<Channel> {
+        AccountServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn feed(&self) -> EventFeedServiceClient<Channel> {
+        EventFeedServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn changes(&self) -> ChangeServiceClient<Channel> {
+        ChangeServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) async fn territory(&self, code: &str, level: &str, parent: &str) -> Result<Territory, Status> {
+        let territory = Territory {
+            code: code.to_owned(),
+            name: Some(LocalizedText { zh: format!("区域{code}"), en: String::new() }),
+            level: level.to_owned(),
+            parent_code: parent.to_owned(),
+            ..Default::default()
+        };
+        let request = CreateTerritoryRequest { territory: Some(territory), request_id: String::new() };
+        Ok(self.territories().create_territory(self.as_admin(request)).await?.into_inner().territory.unwrap())
+    }
+
+    pub(crate) async fn account(&self, account: Account) -> Result<Account, Status> {
+        let request = CreateAccountRequest { account: Some(account), request_id: String::new() };
+        Ok(self.accounts().create_account(self.as_admin(request)).await?.into_inner().account.unwrap())
+    }
+
+    /// Stops as SIGTERM would, and starts again on the same database.
+    pub(crate) async fn restart(&mut self) {
+        drop(self.stop.take());
+        let (address, stop) = serve(&self.database, &self.keys).await;
+        self.address = address;
+        self.channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
+        self.stop = Some(stop);
+    }
+}
+
+/// Starts one more process' worth of service on a database.
+pub(crate) async fn serve(database: &TestDatabase, keys: &Keys) -> (SocketAddr, oneshot::Sender<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let settings = client_registry::Settings {
+        grpc: guanxi_grpc::Settings { listen: address, jwks: keys.jwks(), max_calls: 512 },
+        database: guanxi_db::Settings {
+            database_url: database.service_url(),
+            owner_database_url: None,
+            database_connections: 8,
+        },
+        cluster: "test".to_owned(),
+    };
+    let (stop, stopped) = oneshot::channel::<()>();
+    // A thread and a runtime of its own, as a process has.
+    let listener = listener.into_std().unwrap();
+    std::thread::spawn(move || {
+        let outcome = guanxi_grpc::block_on(async {
+            let stopped = async {
+                let _ = stopped.await;
+            };
+            let listener = TcpListener::from_std(listener)?;
+            Ok(client_registry::serve(&settings, Some(listener), stopped).await?)
+        });
+        outcome.map_err(|error| error.to_string()).unwrap();
+    });
+    (address, stop)
+}
+
+/// An account that is only named and placed.
+pub(crate) fn named(name: &str, territory: &str) -> Account {
+    Account { legal_name: name.to_owned(), territory_code: territory.to_owned(), ..Default::default() }
+}
+
+/// The reason of a refusal.
+pub(crate) fn reason(status: &Status) -> String {
+    let details = status.get_error_details();
+    details.error_info().unwrap_or_else(|| panic!("no ErrorInfo: {status:?}")).reason.clone()
+}
+
+/// Field and reason of every violation.
+pub(crate) fn violations(status: &Status) -> Vec<(String, String)> {
+    let details = status.get_error_details();
+    let violations = &details.bad_request().unwrap_or_else(|| panic!("no BadRequest: {status:?}")).field_violations;
+    violations.iter().map(|violation| (violation.field.clone(), violation.reason.clone())).collect()
+}

@@ -1,0 +1,75 @@
+//! Roles, schemas and migrations.
+
+use std::str::FromStr;
+
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
+
+use crate::Error;
+
+/// Makes the two roles of a service and its schema, where they are not there yet: `<schema>_owner` migrates, `<schema>_service`
+/// serves. `password` is for both; without one they can log in only where the server trusts the connection. `admin` must be allowed to
+/// create roles and schemas. Safe to run again, and by several at once.
+pub async fn provision(admin: &mut PgConnection, schema: &'static str, password: Option<&str>) -> Result<(), Error> {
+    for (role, limits) in [("owner", ""), ("service", SERVICE_LIMITS)] {
+        let role = format!("{schema}_{role}");
+        tolerate_existing(admin, format!("create role {role} login")).await?;
+        if let Some(password) = password {
+            run(admin, format!("alter role {role} password {}", literal(password))).await?;
+        }
+        for limit in limits.split(';').filter(|limit| !limit.is_empty()) {
+            run(admin, format!("alter role {role} set {limit}")).await?;
+        }
+    }
+    // An administrator who is no superuser may hand a schema only to a role that it is a member of.
+    run(admin, format!("grant {schema}_owner to current_user")).await?;
+    let database: String = sqlx::query_scalar!("select current_database() as \"name!\"").fetch_one(&mut *admin).await?;
+    run(admin, format!("grant connect, create on database {} to {schema}_owner", identifier(&database))).await?;
+    run(admin, format!("grant connect on database {} to {schema}_service", identifier(&database))).await?;
+    tolerate_existing(admin, format!("create schema {schema} authorization {schema}_owner")).await?;
+    run(admin, format!("grant usage on schema {schema} to {schema}_service")).await
+}
+
+/// Backstops of the service's role: the deadline of a call ends its statements long before these.
+const SERVICE_LIMITS: &str =
+    "statement_timeout = '60s';lock_timeout = '20s';idle_in_transaction_session_timeout = '5s';timezone = 'UTC'";
+
+/// Runs the migrations of a service as the owner of its schema, under a lock.
+pub async fn migrate(owner_url: &str, migrator: &Migrator) -> Result<(), sqlx::migrate::MigrateError> {
+    let options = PgConnectOptions::from_str(owner_url)?;
+    let mut connection = options.connect().await?;
+    migrator.run(&mut connection).await
+}
+
+/// The URL of a role in a database, made from another URL of the same server.
+pub fn role_url(url: &str, role: &str, password: Option<&str>) -> Result<String, Error> {
+    let mut options = PgConnectOptions::from_str(url)?.username(role);
+    if let Some(password) = password {
+        options = options.password(password);
+    }
+    Ok(options.to_url_lossy().to_string())
+}
+
+async fn run(admin: &mut PgConnection, statement: String) -> Result<(), Error> {
+    // Identifiers are ours and literals are quoted: nothing else goes into these statements.
+    admin.execute(AssertSqlSafe(statement)).await?;
+    Ok(())
+}
+
+async fn tolerate_existing(admin: &mut PgConnection, statement: String) -> Result<(), Error> {
+    match run(admin, statement).await {
+        Err(Error::Unexpected(sqlx::Error::Database(error))) if matches!(error.code().as_deref(), Some("42710" | "42P06")) => Ok(()),
+        // Two that create the same at the same moment meet at the unique index of the catalogue.
+        Err(Error::Constraint { name, .. }) if name.starts_with("pg_") => Ok(()),
+        outcome => outcome,
+    }
+}
+
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+fn identifier(text: &str) -> String {
+    format!("\"{}\"", text.replace('"', "\"\""))
+}

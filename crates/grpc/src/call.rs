@@ -1,0 +1,97 @@
+//! What a handler knows about the call that it serves.
+
+use guanxi_auth::{Caller, Scope, TerritoryPaths};
+use guanxi_db::RequestKey;
+use guanxi_proto::errors::v1::ErrorReason;
+use prost::Message;
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+use tonic::Request;
+use uuid::Uuid;
+
+use crate::{Refusal, Violation};
+
+/// A verified call: who, by which method, with which permission, when.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The verified caller.
+    pub caller: Caller,
+    /// Full name of the method, for example `guanxi.client_registry.v1.AccountService/GetAccount`.
+    pub method: &'static str,
+    /// The permission that the method asks for, and the caller has; empty where being known is enough.
+    pub permission: &'static str,
+    /// When the call arrived: the only clock that a handler reads.
+    pub now: OffsetDateTime,
+    /// W3C trace context of the call.
+    pub traceparent: Option<String>,
+}
+
+impl Call {
+    /// Takes a request apart into the call and its message.
+    pub fn open<T>(request: Request<T>) -> Result<(Self, T), Refusal> {
+        let (_metadata, mut extensions, message) = request.into_parts();
+        // Absent only if a service were served without the chassis: then nothing is allowed.
+        let call = extensions.remove::<Self>().ok_or_else(Refusal::internal)?;
+        Ok((call, message))
+    }
+
+    /// The employee number of the caller, or `service:<name>`.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.caller.principal.subject
+    }
+
+    /// The territories in which the caller may use this method.
+    #[must_use]
+    pub fn scope(&self, paths: &TerritoryPaths) -> Scope {
+        self.scope_of(self.permission, paths)
+    }
+
+    /// The territories in which the caller has another permission.
+    #[must_use]
+    pub fn scope_of(&self, permission: &str, paths: &TerritoryPaths) -> Scope {
+        Scope::resolve(self.caller.territory_codes(permission), |code| paths.path_of(code))
+    }
+
+    /// The key under which a request is remembered; `None` where the caller sent no `request_id`.
+    pub fn request_key(&self, request_id: &str, message: &impl Message) -> Result<Option<RequestKey>, Violation> {
+        if request_id.is_empty() {
+            return Ok(None);
+        }
+        let request_id = parse_id("request_id", request_id)?;
+        Ok(Some(RequestKey {
+            principal: self.subject().to_owned(),
+            method: self.method,
+            request_id,
+            digest: Sha256::digest(message.encode_to_vec()).into(),
+        }))
+    }
+}
+
+/// Reads a UUID in its canonical form (RFC 9562).
+pub fn parse_id(field: &str, text: &str) -> Result<Uuid, Violation> {
+    if text.is_empty() {
+        return Err(Violation::new(field, ErrorReason::Required));
+    }
+    match Uuid::try_parse(text) {
+        Ok(id) if text.len() == 36 => Ok(id),
+        _ => Err(Violation::new(field, ErrorReason::Format)
+            .with("value", text)
+            .with("expected", "UUID, 0192f0c1-2345-7abc-8def-0123456789ab")),
+    }
+}
+
+/// The etag of a version, in the quotes of RFC 9110, section 8.8.3.
+#[must_use]
+pub fn etag(version: i64) -> String {
+    format!("\"{version}\"")
+}
+
+/// Refuses a change whose caller read another version; an empty etag fits every version.
+pub fn check_etag(sent: &str, version: i64) -> Result<(), Refusal> {
+    let current = etag(version);
+    if sent.is_empty() || sent == current {
+        return Ok(());
+    }
+    Err(Refusal::new(tonic::Code::Aborted, ErrorReason::EtagMismatch).with("value", sent).with("current", current))
+}

@@ -1,0 +1,58 @@
+//! Deadlines: a handler ends shortly before its caller stops waiting.
+
+use std::time::Duration;
+
+use http::HeaderMap;
+
+/// An answer needs this long to reach the caller in time.
+const MARGIN: Duration = Duration::from_millis(20);
+/// For unary calls that name no deadline.
+const DEFAULT: Duration = Duration::from_secs(30);
+
+/// How long the handler may work: what the caller allows, less the way back. Streams without a deadline have no end.
+pub(crate) fn allowed(headers: &HeaderMap, streaming: bool) -> Option<Duration> {
+    match headers.get("grpc-timeout").and_then(|value| value.to_str().ok()).and_then(parse) {
+        Some(timeout) => Some(timeout.saturating_sub(MARGIN).max(timeout / 2)),
+        None if streaming => None,
+        None => Some(DEFAULT),
+    }
+}
+
+/// Reads a `grpc-timeout`: at most 8 digits and a unit.
+fn parse(text: &str) -> Option<Duration> {
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    if digits.is_empty() || digits.len() > 8 {
+        return None;
+    }
+    let count: u64 = digits.parse().ok()?;
+    Some(match unit {
+        "H" => Duration::from_secs(count * 3_600),
+        "M" => Duration::from_secs(count * 60),
+        "S" => Duration::from_secs(count),
+        "m" => Duration::from_millis(count),
+        "u" => Duration::from_micros(count),
+        "n" => Duration::from_nanos(count),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handler_has_a_little_less_than_its_caller() {
+        let of = |text: &str, streaming| {
+            let mut headers = HeaderMap::new();
+            headers.insert("grpc-timeout", text.parse().unwrap());
+            allowed(&headers, streaming)
+        };
+        assert_eq!(of("50m", false), Some(Duration::from_millis(30)));
+        assert_eq!(of("10m", false), Some(Duration::from_millis(5)));
+        assert_eq!(of("2S", true), Some(Duration::from_millis(1_980)));
+        for nonsense in ["", "S", "5", "123456789S", "5x", "-5S"] {
+            assert_eq!(of(nonsense, false), Some(DEFAULT), "{nonsense}");
+        }
+        assert_eq!(allowed(&HeaderMap::new(), true), None);
+    }
+}

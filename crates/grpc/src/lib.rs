@@ -1,0 +1,20 @@
+//! How we speak gRPC: server assembly, identity, deadlines, overload, refusals, traces and metrics, the same for every service.
+
+mod call;
+mod chassis;
+mod convert;
+mod deadline;
+mod identity;
+mod language;
+mod reason;
+mod refusal;
+mod rescue;
+mod server;
+
+pub use call::{Call, check_etag, etag, parse_id};
+pub use convert::{UpdateMask, list, number, text, timestamp};
+pub use language::{Language, language, spawn};
+pub use reason::Reason;
+pub use refusal::{RETRY_DELAY, Refusal, Violation, Violations};
+pub use rescue::{MAX_MESSAGE_BYTES, rescue};
+pub use server::{Error, Services, Settings, Stopping, block_on, health_check, serve, stop_signal};

@@ -1,0 +1,207 @@
+//! What a service answers when it does not do what it was asked: a code, a published reason, the values, what to do.
+
+use std::time::Duration;
+
+use guanxi_proto::errors::v1::ErrorReason;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, LocalizedMessage, StatusExt};
+
+use crate::{Language, Reason, language};
+
+/// A client that is told to try again should wait this long.
+pub const RETRY_DELAY: Duration = Duration::from_millis(500);
+
+/// Details ride in a header whose size is limited everywhere on the way, so violations and values are cut to these.
+const MAX_VIOLATIONS: usize = 30;
+const MAX_VALUE_CHARS: usize = 120;
+
+/// One wrong field of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Path of the field in the request, for example `account.credit_code`.
+    pub field: String,
+    /// Why it is wrong.
+    pub reason: Reason,
+    /// The values that the text of the reason names, for example `max`.
+    pub values: Vec<(&'static str, String)>,
+}
+
+impl Violation {
+    /// A violation without values.
+    pub fn new(field: impl Into<String>, reason: impl Into<Reason>) -> Self {
+        Self { field: field.into(), reason: reason.into(), values: Vec::new() }
+    }
+
+    /// Adds a value that the text of the reason names.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.values.push((name, shorten(&value.to_string())));
+        self
+    }
+
+    /// What is wrong and what to do, in a language.
+    #[must_use]
+    pub fn text(&self, language: Language) -> String {
+        self.reason.text(language, &self.values)
+    }
+}
+
+/// Collects every wrong field of a request before refusing it.
+#[derive(Clone, Debug, Default)]
+pub struct Violations(Vec<Violation>);
+
+impl Violations {
+    /// Notes one.
+    pub fn push(&mut self, violation: Violation) {
+        self.0.push(violation);
+    }
+
+    /// Notes the violation of a failed conversion and goes on without its value.
+    pub fn keep<T>(&mut self, outcome: Result<T, Violation>) -> Option<T> {
+        outcome.map_err(|violation| self.push(violation)).ok()
+    }
+
+    /// Refuses if there is at least one.
+    pub fn check(self) -> Result<(), Refusal> {
+        if self.0.is_empty() { Ok(()) } else { Err(self.into()) }
+    }
+
+    /// True where nothing was noted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What was noted.
+    #[must_use]
+    pub fn into_inner(self) -> Vec<Violation> {
+        self.0
+    }
+}
+
+/// A refusal on its way to becoming a [`Status`].
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    code: Code,
+    reason: Reason,
+    values: Vec<(&'static str, String)>,
+    violations: Vec<Violation>,
+    retry: bool,
+}
+
+impl Refusal {
+    /// A refusal without values.
+    pub fn new(code: Code, reason: impl Into<Reason>) -> Self {
+        Self { code, reason: reason.into(), values: Vec::new(), violations: Vec::new(), retry: false }
+    }
+
+    /// Adds a value that the text of the reason names; it goes into the metadata too.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.values.push((name, shorten(&value.to_string())));
+        self
+    }
+
+    /// Says that the same call may succeed a little later.
+    #[must_use]
+    pub fn retry(mut self) -> Self {
+        self.retry = true;
+        self
+    }
+
+    /// `NOT_FOUND` of a resource named by `value`, be it absent or out of scope.
+    pub fn not_found(resource: &'static str, value: impl ToString) -> Self {
+        Self::new(Code::NotFound, ErrorReason::ResourceNotFound).with("resource", resource).with("value", value)
+    }
+
+    /// `UNAVAILABLE`: something that the service needs does not answer.
+    #[must_use]
+    pub fn unavailable() -> Self {
+        Self::new(Code::Unavailable, ErrorReason::Unavailable).retry()
+    }
+
+    /// `INTERNAL`, for a cause that was logged and stays inside.
+    #[must_use]
+    pub fn internal() -> Self {
+        let trace_id = guanxi_telemetry::current_trace_id().unwrap_or_default();
+        Self::new(Code::Internal, ErrorReason::Internal).with("trace_id", trace_id)
+    }
+
+    /// The reason.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// The refusal as the violation of one field, for a row of an import.
+    #[must_use]
+    pub fn into_violations(self, field: &str) -> Vec<Violation> {
+        if self.violations.is_empty() {
+            vec![Violation { field: field.to_owned(), reason: self.reason, values: self.values }]
+        } else {
+            self.violations
+        }
+    }
+}
+
+impl From<Violations> for Refusal {
+    fn from(violations: Violations) -> Self {
+        let mut refusal =
+            Self::new(Code::InvalidArgument, ErrorReason::FieldsInvalid).with("count", violations.0.len());
+        refusal.violations = violations.0;
+        refusal
+    }
+}
+
+impl From<Violation> for Refusal {
+    fn from(violation: Violation) -> Self {
+        Violations(vec![violation]).into()
+    }
+}
+
+impl From<Refusal> for Status {
+    fn from(refusal: Refusal) -> Self {
+        let language = language();
+        let english = refusal.reason.text(Language::English, &refusal.values);
+        let mut details = ErrorDetails::new();
+        let metadata: Vec<(String, String)> =
+            refusal.values.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        details.set_error_info(refusal.reason.name(), refusal.reason.domain(), metadata.into_iter().collect::<std::collections::HashMap<_, _>>());
+        details.set_localized_message(language.tag(), refusal.reason.text(language, &refusal.values));
+        if !refusal.violations.is_empty() {
+            let violations: Vec<FieldViolation> =
+                refusal.violations.iter().take(MAX_VIOLATIONS).map(|violation| field_violation(violation, language)).collect();
+            details.set_bad_request(violations);
+        }
+        if refusal.retry {
+            details.set_retry_info(Some(RETRY_DELAY));
+        }
+        Status::with_error_details(refusal.code, format!("{}: {english}", refusal.reason.name()), details)
+    }
+}
+
+impl From<Violations> for Status {
+    fn from(violations: Violations) -> Self {
+        Refusal::from(violations).into()
+    }
+}
+
+impl From<Violation> for Status {
+    fn from(violation: Violation) -> Self {
+        Refusal::from(violation).into()
+    }
+}
+
+fn field_violation(violation: &Violation, language: Language) -> FieldViolation {
+    let mut field = FieldViolation::new(&violation.field, violation.text(Language::English));
+    field.reason = violation.reason.name().to_owned();
+    field.localized_message = Some(LocalizedMessage::new(language.tag(), violation.text(language)));
+    field
+}
+
+fn shorten(value: &str) -> String {
+    match value.char_indices().nth(MAX_VALUE_CHARS) {
+        Some((end, _)) => format!("{}…", &value[..end]),
+        None => value.to_owned(),
+    }
+}

@@ -1,0 +1,52 @@
+//! Compiles `proto/` without `protoc`, and refuses a method that does not say who may call it.
+
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use prost_reflect::DescriptorPool;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
+    println!("cargo:rerun-if-changed={}", root.display());
+    let mut files = Vec::new();
+    proto_files(&root, &root, &mut files)?;
+    files.sort();
+
+    let mut compiler = protox::Compiler::new([&root])?;
+    compiler.include_imports(true).include_source_info(true).open_files(&files)?;
+    // These bytes keep the options; the prost value below drops them and serves code generation only.
+    let encoded = compiler.encode_file_descriptor_set();
+    let pool = DescriptorPool::decode(encoded.as_slice())?;
+    every_method_has_a_rule(&pool)?;
+    fs::write(PathBuf::from(std::env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?).join("descriptor_set.bin"), encoded)?;
+
+    // Maps are sorted, so that equal messages have equal bytes: digests of requests depend on it.
+    let mut config = tonic_prost_build::Config::new();
+    config.enable_type_names().btree_map(["."]).include_file("guanxi.rs");
+    tonic_prost_build::configure().compile_fds_with_config(compiler.file_descriptor_set(), config)?;
+    Ok(())
+}
+
+fn proto_files(root: &Path, folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            proto_files(root, &path, files)?;
+        } else if path.extension().is_some_and(|extension| extension == "proto") {
+            files.push(path.strip_prefix(root)?.to_owned());
+        }
+    }
+    Ok(())
+}
+
+fn every_method_has_a_rule(pool: &DescriptorPool) -> Result<(), Box<dyn Error>> {
+    let rule = pool.get_extension_by_name("guanxi.auth.v1.rule").ok_or("options.proto declares no rule")?;
+    let without: Vec<String> = pool
+        .services()
+        .flat_map(|service| service.methods().collect::<Vec<_>>())
+        .filter(|method| !method.options().has_extension(&rule))
+        .map(|method| method.full_name().to_owned())
+        .collect();
+    if without.is_empty() { Ok(()) } else { Err(format!("methods without (guanxi.auth.v1.rule): {without:?}").into()) }
+}

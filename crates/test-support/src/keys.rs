@@ -1,0 +1,81 @@
+//! Keys and tokens of a test.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use guanxi_auth::{Grant, Role, SigningKey, TokenRequest, write_key_set};
+use time::{Duration, OffsetDateTime};
+use tonic::Request;
+
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+/// A key that may assert people, one that may assert `service:kpi` only, and the file that says so.
+pub struct Keys {
+    people: SigningKey,
+    service: SigningKey,
+    folder: PathBuf,
+}
+
+impl Keys {
+    /// Makes new keys.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "it writes a file")]
+    pub fn new() -> Self {
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("guanxi-keys-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let keys = Self { people: SigningKey::generate().unwrap(), service: SigningKey::generate().unwrap(), folder };
+        write_key_set(&keys.jwks(), &[keys.people.public_key(None), keys.service.public_key(Some("service:kpi"))]).unwrap();
+        keys
+    }
+
+    /// The file of trusted keys.
+    #[must_use]
+    pub fn jwks(&self) -> PathBuf {
+        self.folder.join("jwks.json")
+    }
+
+    /// A token of a person for an hour.
+    #[must_use]
+    pub fn token(&self, subject: &str, grants: &[(Role, &str)]) -> String {
+        self.sign(&self.people, subject, grants, Duration::hours(1))
+    }
+
+    /// A token that expired a minute ago.
+    #[must_use]
+    pub fn expired_token(&self, subject: &str, grants: &[(Role, &str)]) -> String {
+        self.sign(&self.people, subject, grants, Duration::minutes(-1))
+    }
+
+    /// A token signed with the key of `service:kpi`, whoever it asserts.
+    #[must_use]
+    pub fn service_token(&self, subject: &str, grants: &[(Role, &str)]) -> String {
+        self.sign(&self.service, subject, grants, Duration::hours(1))
+    }
+
+    fn sign(&self, key: &SigningKey, subject: &str, grants: &[(Role, &str)], ttl: Duration) -> String {
+        let grants = grants.iter().map(|(role, code)| Grant { role: *role, territory_code: (*code).to_owned() }).collect();
+        let request = TokenRequest { subject: subject.to_owned(), grants, issuer: "test".to_owned(), ttl };
+        key.sign(&request, OffsetDateTime::now_utc()).unwrap()
+    }
+
+    /// Where the files are.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
+
+impl Drop for Keys {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// A request with a token, in English.
+pub fn with_token<T>(message: T, token: &str) -> Request<T> {
+    let mut request = Request::new(message);
+    request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+    request.metadata_mut().insert("accept-language", "en".parse().unwrap());
+    request
+}
