@@ -42,7 +42,8 @@ create index account_territory_idx on client_registry.account (territory_path, i
 create index account_territory_code_idx on client_registry.account (territory_code);
 create index account_tree_idx on client_registry.account (tree_path);
 create index account_parent_idx on client_registry.account (parent_id) where parent_id is not null;
-create index account_grams_idx on client_registry.account using gin (grams);
+-- Without fastupdate a search never pays for the inserts before it.
+create index account_grams_idx on client_registry.account using gin (grams) with (fastupdate = off);
 
 create table client_registry.account_external_id (
     system text collate "C" not null,

@@ -69,7 +69,7 @@ fn methods() -> Result<HashMap<String, Method>, RuleError> {
 impl Shared {
     /// Authenticates and authorises; the order is that of the published errors: who are you, then may you.
     fn admit(&self, method: &Method, request: &Request<Body>) -> Result<Call, Refusal> {
-        let now = OffsetDateTime::now_utc();
+        let now = now();
         let token = request.headers().get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let token = token.and_then(|value| value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("bearer ")));
         let principal = self.verifier.verify(token.unwrap_or_default().trim(), now).map_err(refuse_token)?;
@@ -125,6 +125,12 @@ impl Shared {
             Err(refusal) => refuse(refusal),
         }
     }
+}
+
+/// The clock in microseconds: what Postgres keeps, so that an answer says what a later one will.
+fn now() -> OffsetDateTime {
+    let now = OffsetDateTime::now_utc();
+    now.replace_microsecond(now.microsecond()).unwrap_or(now)
 }
 
 fn refuse(refusal: Refusal) -> Response<Body> {

@@ -13,8 +13,10 @@ use crate::error::Error;
 
 /// How often the statistics are read; Postgres renews them as the table changes.
 const REFRESH: Duration = Duration::from_secs(60);
-/// A gram held by more rows than this is no help in finding candidates.
-const COMMON: f32 = 0.01;
+/// A gram that more of the rows hold than this is no help in finding candidates,
+const COMMON_SHARE: f32 = 0.01;
+/// unless these are few all the same.
+const COMMON_ROWS: f32 = 1_000.0;
 
 /// Finds accounts by name. Cheap to clone.
 #[derive(Clone)]
@@ -66,6 +68,9 @@ impl Finder {
                 return Ok(hits);
             }
         }
+        if plan.similar.is_empty() {
+            return Ok(Vec::new());
+        }
         let found = similar(connection, &plan.similar, &bounds).await?;
         Ok(judge(query, &found, wanted))
     }
@@ -99,7 +104,7 @@ fn score(fit: Fit, closeness: f32) -> f64 {
 async fn contained_sorted(connection: &mut PgConnection, wanted: &Contained, bounds: &Bounds) -> Result<Vec<Found>, Error> {
     let found = sqlx::query_as!(
         Found,
-        r#"select id, array[legal_name] || coalesce(array[short_name], '{}') || aliases as "names!", address,
+        r#"select id, array_remove(array[legal_name, short_name] || aliases, null) as "names!", address,
             array(select name_zh from client_registry.territory where code = any(string_to_array(territory_path, '/'))) as "places!"
         from client_registry.account
         where grams @> $1 and ($2 or delete_time is null)
@@ -108,7 +113,7 @@ async fn contained_sorted(connection: &mut PgConnection, wanted: &Contained, bou
             and not exists (select from unnest($5::text[]) as wanted (place)
                 where strpos(coalesce(address, ''), wanted.place) = 0 and not exists (select from client_registry.territory
                     where code = any(string_to_array(territory_path, '/')) and strpos(name_zh, wanted.place) > 0))
-        order by length(legal_name), id
+        order by least(char_length(legal_name), char_length(short_name)), id
         limit $6"#,
         &wanted.grams,
         bounds.show_deleted,
@@ -124,7 +129,7 @@ async fn contained_sorted(connection: &mut PgConnection, wanted: &Contained, bou
 async fn contained_unsorted(connection: &mut PgConnection, wanted: &Contained, bounds: &Bounds) -> Result<Vec<Found>, Error> {
     let found = sqlx::query_as!(
         Found,
-        r#"select id, array[legal_name] || coalesce(array[short_name], '{}') || aliases as "names!", address,
+        r#"select id, array_remove(array[legal_name, short_name] || aliases, null) as "names!", address,
             '{}'::text[] as "places!"
         from client_registry.account
         where grams @> $1 and ($2 or delete_time is null)
@@ -144,13 +149,14 @@ async fn contained_unsorted(connection: &mut PgConnection, wanted: &Contained, b
 async fn similar(connection: &mut PgConnection, grams: &[String], bounds: &Bounds) -> Result<Vec<Found>, Error> {
     let found = sqlx::query_as!(
         Found,
-        r#"select id, array[legal_name] || coalesce(array[short_name], '{}') || aliases as "names!", address,
+        r#"select id, array_remove(array[legal_name, short_name] || aliases, null) as "names!", address,
             '{}'::text[] as "places!"
         from client_registry.account
         where grams && $1 and ($2 or delete_time is null)
             and exists (select from unnest($3::text[], $4::text[]) as visible (low, high)
                 where territory_path >= visible.low and territory_path < visible.high)
-        order by (select count(*) from unnest(grams) as held (gram) where held.gram = any($1)) desc, length(legal_name), id
+        order by (select count(*) from unnest(grams) as held (gram) where held.gram = any($1)) desc,
+            least(char_length(legal_name), char_length(short_name)), id
         limit $5"#,
         grams,
         bounds.show_deleted,
@@ -175,11 +181,15 @@ async fn refresh(finder: Finder, database: Database) {
 async fn common_grams(database: &Database) -> Result<HashSet<String>, Error> {
     let mut connection = database.connection().await?;
     let common = sqlx::query_scalar!(
-        r#"select gram as "gram!" from pg_stats,
+        r#"select gram as "gram!"
+        from pg_stats
+        join pg_class on pg_class.oid = 'client_registry.account'::regclass,
             unnest(most_common_elems::text::text[], most_common_elem_freqs[1:cardinality(most_common_elems::text::text[])])
                 as common (gram, frequency)
-        where schemaname = 'client_registry' and tablename = 'account' and attname = 'grams' and frequency > $1"#,
-        COMMON,
+        where schemaname = 'client_registry' and tablename = 'account' and attname = 'grams'
+            and frequency > $1 and frequency * reltuples > $2"#,
+        COMMON_SHARE,
+        COMMON_ROWS,
     )
     .fetch_all(&mut *connection)
     .await?;

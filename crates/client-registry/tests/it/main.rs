@@ -3,3 +3,5 @@
 
 mod support;
 mod territory;
+mod account;
+mod search;
