@@ -1,0 +1,42 @@
+//! Clients without a stub of ours: Python's grpcio, `buf curl`, and `buf lint` over the contract.
+
+use std::process::Command;
+use std::sync::OnceLock;
+
+use guanxi_auth::Role;
+
+use crate::cluster::Cluster;
+use crate::tools::{MEMBER, install, run};
+
+static TOOLS: OnceLock<std::path::PathBuf> = OnceLock::new();
+
+fn tools() -> &'static std::path::Path {
+    TOOLS.get_or_init(install)
+}
+
+#[tokio::test]
+async fn the_official_python_client_works_from_reflection_alone() {
+    let cluster = Cluster::start().await;
+    let said = run(Command::new("python3")
+        .arg(format!("{MEMBER}/python/client.py"))
+        .arg(cluster.registry.to_string())
+        .arg(cluster.token(Role::Administrator, "*"))
+        .arg(cluster.token(Role::AccountManager, "330000"))
+        .env("PYTHONPATH", tools()));
+    assert!(said.contains("the Python client is content"), "{said}");
+}
+
+#[tokio::test]
+async fn buf_curl_works_from_reflection_alone() {
+    let cluster = Cluster::start().await;
+    let said = run(Command::new(tools().join("bin/buf"))
+        .args(["curl", "--protocol", "grpc", "--http2-prior-knowledge", "--header"])
+        .arg(format!("Authorization: Bearer {}", cluster.token(Role::Auditor, "*")))
+        .arg(format!("http://{}/guanxi.auth.v1.IdentityService/WhoAmI", cluster.registry)));
+    assert!(said.contains("\"subject\": \"E0001\""), "{said}");
+}
+
+#[test]
+fn the_contract_passes_buf_lint() {
+    run(Command::new(tools().join("bin/buf")).arg("lint").current_dir(format!("{MEMBER}/../proto")));
+}
