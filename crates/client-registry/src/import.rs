@@ -33,7 +33,7 @@ pub(crate) enum Mode {
 /// Checked options.
 #[derive(Clone, Debug)]
 pub(crate) struct Import {
-    pub(crate) import_id: Uuid,
+    pub(crate) id: Uuid,
     pub(crate) mode: Mode,
     pub(crate) dry_run: bool,
 }
@@ -74,7 +74,7 @@ impl TryFrom<ImportOptions> for Import {
 
     fn try_from(options: ImportOptions) -> Result<Self, Violations> {
         let mut violations = Violations::default();
-        let import_id = violations.keep(parse_id("options.import_id", &options.import_id));
+        let id = violations.keep(parse_id("options.import_id", &options.import_id));
         let mode = match ImportMode::try_from(options.mode) {
             Ok(ImportMode::Unspecified | ImportMode::Update) => Mode::Update,
             Ok(ImportMode::InsertOnly) => Mode::InsertOnly,
@@ -88,8 +88,8 @@ impl TryFrom<ImportOptions> for Import {
                 Mode::Update
             }
         };
-        match import_id {
-            Some(import_id) if violations.is_empty() => Ok(Self { import_id, mode, dry_run: options.dry_run }),
+        match id {
+            Some(id) if violations.is_empty() => Ok(Self { id, mode, dry_run: options.dry_run }),
             _ => Err(violations),
         }
     }
@@ -218,7 +218,7 @@ impl Import {
              on conflict (principal, import_id) do update set update_time = excluded.update_time \
              returning known.noun, known.mode, known.last_row_number",
             call.subject(),
-            self.import_id,
+            self.id,
             noun,
             mode,
             call.now,
@@ -226,13 +226,13 @@ impl Import {
         .fetch_one(&mut ***transaction)
         .await?;
         if import.noun != noun || import.mode != mode {
-            return Err(Refusal::new(Code::FailedPrecondition, Shared::ImportChanged).with("value", self.import_id).into());
+            return Err(Refusal::new(Code::FailedPrecondition, Shared::ImportChanged).with("value", self.id).into());
         }
         let rejected: HashSet<i64> = sqlx::query_scalar!(
             "select row_number from client_registry.import_rejected_row \
              where principal = $1 and import_id = $2 and row_number = any($3)",
             call.subject(),
-            self.import_id,
+            self.id,
             rows,
         )
         .fetch_all(&mut ***transaction)
@@ -255,7 +255,7 @@ impl Import {
             "update client_registry.import set last_row_number = greatest(last_row_number, $3), update_time = $4 \
              where principal = $1 and import_id = $2",
             call.subject(),
-            self.import_id,
+            self.id,
             last_row,
             call.now,
         )
@@ -264,7 +264,7 @@ impl Import {
         sqlx::query!(
             "delete from client_registry.import_rejected_row where principal = $1 and import_id = $2 and row_number = any($3)",
             call.subject(),
-            self.import_id,
+            self.id,
             judged,
         )
         .execute(&mut ***transaction)
@@ -273,7 +273,7 @@ impl Import {
             "insert into client_registry.import_rejected_row (principal, import_id, row_number) \
              select $1, $2, unnest($3::bigint[]) returning row_number",
             call.subject(),
-            self.import_id,
+            self.id,
             rejected,
         )
         .fetch_all(&mut ***transaction)

@@ -23,6 +23,7 @@ pub static MIGRATOR: Migrator = sqlx::migrate!();
 
 /// Settings of the service.
 #[derive(clap::Args, Clone, Debug)]
+#[group(skip)]
 pub struct Settings {
     /// Where to listen and whom to trust.
     #[command(flatten)]
@@ -64,6 +65,8 @@ pub async fn serve(settings: &Settings, listener: Option<TcpListener>, stop: imp
     }
     let database = Database::connect(&settings.database, SCHEMA).await?;
     let reader = Reader::start(&database).await?;
+    observe(&database, &reader);
+    tokio::spawn(database.clone().keep_forgetting_requests());
     let directory = Directory::start(&database, &reader).await?;
     let (switch, stopping) = Stopping::switch();
     let paths = directory.paths.clone();
@@ -83,4 +86,18 @@ pub async fn serve(settings: &Settings, listener: Option<TcpListener>, stop: imp
     };
     tracing::info!(address = %listener.local_addr()?, "serving");
     Ok(guanxi_grpc::serve(&settings.grpc, services, listener, switch, stop).await?)
+}
+
+/// Gauges of the inside of the process.
+fn observe(database: &Database, reader: &Reader) {
+    let (database, newest) = (database.clone(), reader.newest());
+    guanxi_telemetry::observe(
+        "db.client.connection.available",
+        "{connection}",
+        "Connections that no call holds",
+        move |gauge| gauge.report(i64::try_from(database.available()).unwrap_or(i64::MAX), &[("db.namespace", SCHEMA)]),
+    );
+    guanxi_telemetry::observe("guanxi.feed.position", "{event}", "Newest position of the feed", move |gauge| {
+        gauge.report(*newest.borrow(), &[("db.namespace", SCHEMA)]);
+    });
 }

@@ -25,6 +25,7 @@ const ABANDON_AFTER: Duration = Duration::from_secs(5);
 
 /// Settings of the database.
 #[derive(clap::Args, Clone, Debug)]
+#[group(skip)]
 pub struct Settings {
     /// Postgres URL with the service's own role, for example `postgres://client_registry_service:secret@db/guanxi`.
     #[arg(long, env = "GUANXI_DATABASE_URL", hide_env_values = true)]

@@ -4,7 +4,7 @@ use sqlx::Row;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::{Error, Transaction};
+use crate::{Database, Error, Transaction};
 
 /// What identifies a request: an id means the same only for the same caller and method.
 #[derive(Clone, Debug)]
@@ -35,6 +35,7 @@ pub enum Claim {
 pub(crate) struct RequestStatements {
     claim: &'static str,
     find: &'static str,
+    forget: &'static str,
 }
 
 impl RequestStatements {
@@ -51,7 +52,39 @@ impl RequestStatements {
         let find = format!(
             "select digest, resource_id from {schema}.request where principal = $1 and method = $2 and request_id = $3"
         );
-        Self { claim: claim.leak(), find: find.leak() }
+        let forget = format!(
+            "delete from {schema}.request where (principal, method, request_id) in (select principal, method, request_id \
+             from {schema}.request where create_time < $1 - interval '7 days' limit 10000)"
+        );
+        Self { claim: claim.leak(), find: find.leak(), forget: forget.leak() }
+    }
+}
+
+impl Database {
+    /// Deletes the keys that are older than 7 days, a few at a time; returns how many there were.
+    #[expect(clippy::disallowed_methods, reason = "the statement carries the name of the service's schema")]
+    pub async fn forget_requests(&self, now: OffsetDateTime) -> Result<u64, Error> {
+        let mut forgotten = 0;
+        loop {
+            let mut connection = self.connection().await?;
+            let statement = connection.requests().forget;
+            let deleted = sqlx::query(statement).bind(now).execute(&mut *connection).await?.rows_affected();
+            connection.release();
+            forgotten += deleted;
+            if deleted == 0 {
+                return Ok(forgotten);
+            }
+        }
+    }
+
+    /// [`Database::forget_requests`] once an hour, for as long as the process lives.
+    pub async fn keep_forgetting_requests(self) {
+        loop {
+            if let Err(error) = self.forget_requests(OffsetDateTime::now_utc()).await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "old request ids were not forgotten");
+            }
+            tokio::time::sleep(std::time::Duration::from_hours(1)).await;
+        }
     }
 }
 

@@ -73,13 +73,9 @@ impl TryFrom<ListChangesRequest> for Query {
         }
         let page_size = violations.keep(number("page_size", request.page_size, 0, i32::MAX)).unwrap_or_default();
         let page_size = if page_size == 0 { DEFAULT_PAGE_SIZE } else { page_size.min(MAX_PAGE_SIZE) };
-        let before_version = match page_token_version(&request.page_token, &request.subject) {
-            Some(version) => version,
-            None => {
-                violations.push(Violation::new("page_token", ErrorReason::PageTokenInvalid));
-                0
-            }
-        };
+        let before_version = page_token_version(&request.page_token, &request.subject)
+            .ok_or_else(|| Violation::new("page_token", ErrorReason::PageTokenInvalid));
+        let before_version = violations.keep(before_version).unwrap_or_default();
         if violations.is_empty() {
             Ok(Self { subject: request.subject, before_version, page_size: i64::from(page_size) })
         } else {

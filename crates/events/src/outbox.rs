@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use guanxi_db::{Database, Error, Transaction};
 use guanxi_grpc::Call;
-use prost::{Message, Name};
+use prost::Name;
 use prost_types::Any;
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -42,17 +42,10 @@ pub struct Place {
 
 impl NewEvent {
     /// Packs a change message.
-    pub fn pack(change: &(impl Message + Name)) -> Any {
-        Any { type_url: format!("type.googleapis.com/{}.{}", package_of(change), name_of(change)), value: change.encode_to_vec() }
+    #[must_use]
+    pub fn pack<M: Name>(change: &M) -> Any {
+        Any { type_url: format!("type.googleapis.com/{}", M::full_name()), value: change.encode_to_vec() }
     }
-}
-
-fn package_of<M: Name>(_: &M) -> &'static str {
-    M::PACKAGE
-}
-
-fn name_of<M: Name>(_: &M) -> &'static str {
-    M::NAME
 }
 
 /// Writes the events of one service.

@@ -1,5 +1,6 @@
 //! What a service answers when it does not do what it was asked: a code, a published reason, the values, what to do.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use guanxi_proto::errors::v1::ErrorReason;
@@ -33,6 +34,7 @@ impl Violation {
     }
 
     /// Adds a value that the text of the reason names.
+    #[expect(clippy::needless_pass_by_value, reason = "callers give numbers and texts alike")]
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl ToString) -> Self {
         self.values.push((name, shorten(&value.to_string())));
@@ -96,6 +98,7 @@ impl Refusal {
     }
 
     /// Adds a value that the text of the reason names; it goes into the metadata too.
+    #[expect(clippy::needless_pass_by_value, reason = "callers give numbers and texts alike")]
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl ToString) -> Self {
         self.values.push((name, shorten(&value.to_string())));
@@ -166,7 +169,7 @@ impl From<Refusal> for Status {
         let mut details = ErrorDetails::new();
         let metadata: Vec<(String, String)> =
             refusal.values.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-        details.set_error_info(refusal.reason.name(), refusal.reason.domain(), metadata.into_iter().collect::<std::collections::HashMap<_, _>>());
+        details.set_error_info(refusal.reason.name(), refusal.reason.domain(), metadata.into_iter().collect::<HashMap<_, _>>());
         details.set_localized_message(language.tag(), refusal.reason.text(language, &refusal.values));
         if !refusal.violations.is_empty() {
             let violations: Vec<FieldViolation> =
@@ -194,7 +197,7 @@ impl From<Violation> for Status {
 
 fn field_violation(violation: &Violation, language: Language) -> FieldViolation {
     let mut field = FieldViolation::new(&violation.field, violation.text(Language::English));
-    field.reason = violation.reason.name().to_owned();
+    violation.reason.name().clone_into(&mut field.reason);
     field.localized_message = Some(LocalizedMessage::new(language.tag(), violation.text(language)));
     field
 }

@@ -22,6 +22,7 @@ const DRAIN: Duration = Duration::from_secs(25);
 
 /// Settings of the gRPC side of a service.
 #[derive(clap::Args, Clone, Debug)]
+#[group(skip)]
 pub struct Settings {
     /// Address to listen on, for example `0.0.0.0:50051`.
     #[arg(long, env = "GUANXI_LISTEN", default_value = "127.0.0.1:50051")]

@@ -6,7 +6,7 @@ use std::{
     io::{BufRead as _, BufReader, Read},
     os::unix::ffi::OsStrExt as _,
     path::{self, Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{self, Receiver},
     thread,
     time::Duration,
@@ -140,6 +140,11 @@ impl Server {
         // Waiting closes the supervisor's standard input, its sign to stop.
         let status = self.supervisor.wait().map_err(Error::io("stop the server in", &self.database))?;
         if status.success() { Ok(()) } else { Err(Error::Stop { dir: self.database.clone(), status }) }
+    }
+
+    /// How the server ended, if it has although nobody stopped it.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>, Error> {
+        self.supervisor.try_wait().map_err(Error::io("look after the server in", &self.database))
     }
 
     /// The address of a database for a user, as sqlx and libpq read it.

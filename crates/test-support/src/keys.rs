@@ -38,25 +38,19 @@ impl Keys {
     /// A token of a person for an hour.
     #[must_use]
     pub fn token(&self, subject: &str, grants: &[(Role, &str)]) -> String {
-        self.sign(&self.people, subject, grants, Duration::hours(1))
+        sign(&self.people, subject, grants, Duration::hours(1))
     }
 
     /// A token that expired a minute ago.
     #[must_use]
     pub fn expired_token(&self, subject: &str, grants: &[(Role, &str)]) -> String {
-        self.sign(&self.people, subject, grants, Duration::minutes(-1))
+        sign(&self.people, subject, grants, Duration::minutes(-1))
     }
 
     /// A token signed with the key of `service:kpi`, whoever it asserts.
     #[must_use]
     pub fn service_token(&self, subject: &str, grants: &[(Role, &str)]) -> String {
-        self.sign(&self.service, subject, grants, Duration::hours(1))
-    }
-
-    fn sign(&self, key: &SigningKey, subject: &str, grants: &[(Role, &str)], ttl: Duration) -> String {
-        let grants = grants.iter().map(|(role, code)| Grant { role: *role, territory_code: (*code).to_owned() }).collect();
-        let request = TokenRequest { subject: subject.to_owned(), grants, issuer: "test".to_owned(), ttl };
-        key.sign(&request, OffsetDateTime::now_utc()).unwrap()
+        sign(&self.service, subject, grants, Duration::hours(1))
     }
 
     /// Where the files are.
@@ -64,6 +58,12 @@ impl Keys {
     pub fn folder(&self) -> &Path {
         &self.folder
     }
+}
+
+fn sign(key: &SigningKey, subject: &str, grants: &[(Role, &str)], ttl: Duration) -> String {
+    let grants = grants.iter().map(|(role, code)| Grant { role: *role, territory_code: (*code).to_owned() }).collect();
+    let request = TokenRequest { subject: subject.to_owned(), grants, issuer: "test".to_owned(), ttl };
+    key.sign(&request, OffsetDateTime::now_utc()).unwrap()
 }
 
 impl Drop for Keys {

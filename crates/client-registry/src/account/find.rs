@@ -12,7 +12,7 @@ use super::search::{Candidate, Contained, Fit, MAX_CANDIDATES, Query, rank};
 use crate::error::Error;
 
 /// How often the statistics are read; Postgres renews them as the table changes.
-const REFRESH: Duration = Duration::from_secs(60);
+const REFRESH: Duration = Duration::from_mins(1);
 /// A gram that more of the rows hold than this is no help in finding candidates,
 const COMMON_SHARE: f32 = 0.01;
 /// unless these are few all the same.

@@ -50,7 +50,7 @@ impl Rows for AccountRpc {
         let mut batch = Batch::load(self, transaction, call, import.mode, parsed.iter().flatten()).await?;
         let mut outcomes = Vec::with_capacity(parsed.len());
         for row in parsed {
-            outcomes.push(match row.map_err(Error::from).and_then(|row| batch.judge(row)) {
+            outcomes.push(match row.map_err(Error::from).and_then(|row| batch.judge(&row)) {
                 Ok(outcome) => outcome,
                 Err(refusal) => Outcome::Rejected(Refusal::from(refusal).into_violations("account")),
             });
@@ -173,18 +173,21 @@ impl Batch {
         })
     }
 
-    fn judge(&mut self, row: Row) -> Result<Outcome, Error> {
+    fn judge(&mut self, row: &Row) -> Result<Outcome, Error> {
         let keys = row.keys();
         if keys.is_empty() {
             return Err(Violation::new("account", reason(ErrorReason::RowWithoutKey)).into());
+        }
+        // What the caller cannot see is not there, and no other key of the row stands in for it.
+        if let Some(id) = row.id.filter(|id| self.visible(*id).is_none()) {
+            return Err(store::not_found(&id));
         }
         if let Some(earlier) = keys.iter().find_map(|key| self.rows.get(key)) {
             return Err(Violation::new("account", reason(ErrorReason::RowRepeated)).with("row", earlier).into());
         }
         let outcome = match self.owner(&keys)? {
-            Some(id) => self.judge_known(&row, id)?,
-            None if row.id.is_some() => return Err(store::not_found(row.id.unwrap_or_default())),
-            None => self.judge_new(&row, &keys)?,
+            Some(id) => self.judge_known(row, id)?,
+            None => self.judge_new(row, &keys)?,
         };
         self.rows.extend(keys.into_iter().map(|key| (key, row.number)));
         Ok(outcome)

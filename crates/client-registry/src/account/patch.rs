@@ -1,4 +1,5 @@
 //! What a caller says of an account: for a creation everything, for an update the fields of the mask, for an import the filled ones.
+#![expect(clippy::option_option, reason = "not mentioned, emptied and filled are three things")]
 
 use std::collections::BTreeMap;
 

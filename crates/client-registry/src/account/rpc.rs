@@ -6,7 +6,14 @@ use guanxi_db::{RequestKey, Transaction};
 use guanxi_filter::PageRequest;
 use guanxi_grpc::{Call, Refusal, check_etag, number, parse_id};
 use guanxi_proto::client_registry::v1::account_service_server::AccountService;
-use guanxi_proto::client_registry::v1::*;
+use guanxi_proto::client_registry::v1::{
+    Account, ActivateAccountRequest, ActivateAccountResponse, BatchGetAccountsRequest, BatchGetAccountsResponse, CreateAccountRequest,
+    CreateAccountResponse, DeleteAccountRequest, DeleteAccountResponse, ExportAccountsRequest, ExportAccountsResponse, FoundAccount,
+    GetAccountRequest, GetAccountResponse, GetAccountTreeRequest, GetAccountTreeResponse, ImportAccountsRequest,
+    ImportAccountsResponse, ListAccountTierPeriodsRequest, ListAccountTierPeriodsResponse, ListAccountsRequest, ListAccountsResponse,
+    SearchAccountsRequest, SearchAccountsResponse, SetAccountTierRequest, SetAccountTierResponse, UndeleteAccountRequest,
+    UndeleteAccountResponse, UpdateAccountRequest, UpdateAccountResponse,
+};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
@@ -158,7 +165,7 @@ impl AccountService for AccountRpc {
         };
         let found = store::find(&mut connection, &sight.scope, owner.as_slice()).await?;
         connection.release();
-        let account = found.first().ok_or_else(|| store::not_found(named))?;
+        let account = found.first().ok_or_else(|| store::not_found(&named))?;
         Ok(Response::new(GetAccountResponse { account: Some(sight.account(account)) }))
     }
 

@@ -13,7 +13,7 @@ use super::tier::Period;
 use crate::error::Error;
 
 /// Refusal of an account that does not exist for a scope.
-pub(super) fn not_found(value: impl ToString) -> Error {
+pub(super) fn not_found(value: &impl ToString) -> Error {
     Error::NotFound { resource: "account", value: value.to_string() }
 }
 
@@ -45,7 +45,7 @@ pub(super) async fn find(connection: &mut PgConnection, scope: &Scope, ids: &[Uu
 
 /// The account of an id, or the refusal that it does not exist for this scope.
 pub(super) async fn get(connection: &mut PgConnection, scope: &Scope, id: Uuid) -> Result<Account, Error> {
-    find(connection, scope, &[id]).await?.pop().ok_or_else(|| not_found(id))
+    find(connection, scope, &[id]).await?.pop().ok_or_else(|| not_found(&id))
 }
 
 /// The account of an id for a change of it.
@@ -54,9 +54,10 @@ pub(super) async fn lock(connection: &mut PgConnection, scope: &Scope, id: Uuid)
     get(connection, scope, id).await
 }
 
-/// Locks accounts against simultaneous changes, always in the same order.
+/// Locks accounts against simultaneous changes, always in the same order. Not against what refers to them: a subsidiary that is just
+/// being created only needs its parent to stay.
 pub(super) async fn lock_all(connection: &mut PgConnection, ids: &[Uuid]) -> Result<(), Error> {
-    sqlx::query_scalar!("select id from client_registry.account where id = any($1) order by id for update", ids)
+    sqlx::query_scalar!("select id from client_registry.account where id = any($1) order by id for no key update", ids)
         .fetch_all(connection)
         .await?;
     Ok(())

@@ -125,11 +125,11 @@ fn filled(value: String) -> Option<String> {
 }
 
 /// A territory as a scope sees it: nothing above its topmost visible node shows.
-pub(super) fn territory(territory: Territory, scope: &Scope) -> pb::Territory {
+pub(super) fn territory(territory: &Territory, scope: &Scope) -> pb::Territory {
     let path = scope.visible_path(&territory.path).to_owned();
     let parent_hidden = path == format!("{}/", territory.code);
     let parent_code = territory.parent_code.clone().filter(|_| !parent_hidden).unwrap_or_default();
-    pb::Territory { path, parent_code, ..recorded(&territory) }
+    pb::Territory { path, parent_code, ..recorded(territory) }
 }
 
 /// A territory as events record it: without a path, which changes with every move above it.

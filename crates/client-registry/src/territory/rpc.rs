@@ -37,7 +37,7 @@ impl TerritoryRpc {
         let mut connection = self.registry.connection().await?;
         let territory = store::get(&mut connection, &scope, code).await?;
         connection.release();
-        Ok(convert::territory(territory, &scope))
+        Ok(convert::territory(&territory, &scope))
     }
 
     async fn commit(
@@ -75,7 +75,7 @@ impl TerritoryService for TerritoryRpc {
         let territory = new.place(parent.as_ref(), &levels, id, call.now)?;
         store::insert(&mut transaction, std::slice::from_ref(&territory)).await?;
         let position = self.commit(transaction, &call, "territory.created", None, Some(&territory)).await?;
-        Ok(Response::new(CreateTerritoryResponse { territory: Some(convert::territory(territory, &scope)), position }))
+        Ok(Response::new(CreateTerritoryResponse { territory: Some(convert::territory(&territory, &scope)), position }))
     }
 
     async fn get_territory(&self, request: Request<GetTerritoryRequest>) -> Result<Response<GetTerritoryResponse>, Status> {
@@ -98,7 +98,7 @@ impl TerritoryService for TerritoryRpc {
         let mut connection = self.registry.connection().await?;
         let (page, total) = store::list(&mut connection, &within, &query, request.with_total).await?;
         connection.release();
-        let territories = page.rows.into_iter().map(|territory| convert::territory(territory, &scope)).collect();
+        let territories = page.rows.iter().map(|territory| convert::territory(territory, &scope)).collect();
         Ok(Response::new(ListTerritoriesResponse { territories, next_page_token: page.next_page_token, total }))
     }
 
@@ -125,16 +125,16 @@ impl TerritoryService for TerritoryRpc {
         let mut transaction = self.registry.begin().await?;
         let before = store::lock(&mut transaction, &scope, &renaming.code).await?;
         if self.registry.claim(&mut transaction, key.as_ref(), before.id, call.now).await?.is_some() {
-            return Ok(Response::new(UpdateTerritoryResponse { territory: Some(convert::territory(before, &scope)), position: 0 }));
+            return Ok(Response::new(UpdateTerritoryResponse { territory: Some(convert::territory(&before, &scope)), position: 0 }));
         }
         check_etag(&renaming.etag, before.version)?;
         let Some(after) = renaming.apply(&before, call.now) else {
             self.registry.commit(transaction, &call, Vec::new()).await?;
-            return Ok(Response::new(UpdateTerritoryResponse { territory: Some(convert::territory(before, &scope)), position: 0 }));
+            return Ok(Response::new(UpdateTerritoryResponse { territory: Some(convert::territory(&before, &scope)), position: 0 }));
         };
         store::update(&mut transaction, std::slice::from_ref(&after)).await?;
         let position = self.commit(transaction, &call, "territory.updated", Some(&before), Some(&after)).await?;
-        Ok(Response::new(UpdateTerritoryResponse { territory: Some(convert::territory(after, &scope)), position }))
+        Ok(Response::new(UpdateTerritoryResponse { territory: Some(convert::territory(&after, &scope)), position }))
     }
 
     async fn move_territory(&self, request: Request<MoveTerritoryRequest>) -> Result<Response<MoveTerritoryResponse>, Status> {
@@ -144,7 +144,7 @@ impl TerritoryService for TerritoryRpc {
         let scope = self.registry.scope(&call);
         let answer = |territory: Territory, position, account_count| {
             let scope = self.registry.scope(&call);
-            let territory = Some(convert::territory(territory, &scope));
+            let territory = Some(convert::territory(&territory, &scope));
             Ok(Response::new(MoveTerritoryResponse { territory, position, account_count }))
         };
         let mut transaction = self.registry.begin().await?;

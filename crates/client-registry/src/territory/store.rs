@@ -75,7 +75,7 @@ pub(crate) async fn lock_shared(connection: &mut PgConnection, scope: &Scope, co
 
 /// The territory of a code for a change of it.
 pub(super) async fn lock(connection: &mut PgConnection, scope: &Scope, code: &str) -> Result<Territory, Error> {
-    sqlx::query_scalar!("select id from client_registry.territory where code = $1 for update", code)
+    sqlx::query_scalar!("select id from client_registry.territory where code = $1 for no key update", code)
         .fetch_optional(&mut *connection)
         .await?;
     get(connection, scope, code).await

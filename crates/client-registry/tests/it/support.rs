@@ -152,3 +152,8 @@ pub(crate) fn violations(status: &Status) -> Vec<(String, String)> {
     let violations = &details.bad_request().unwrap_or_else(|| panic!("no BadRequest: {status:?}")).field_violations;
     violations.iter().map(|violation| (violation.field.clone(), violation.reason.clone())).collect()
 }
+
+/// A value of the metadata of a refusal.
+pub(crate) fn metadata(status: &Status, name: &str) -> Option<String> {
+    status.get_error_details().error_info()?.metadata.get(name).cloned()
+}

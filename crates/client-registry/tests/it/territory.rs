@@ -19,7 +19,7 @@ async fn a_tree_is_listed_parents_first_and_only_what_is_visible() {
             ..Default::default()
         };
         let mut client = service.territories();
-        async move { client.list_territories(with_token(request, &token)).await.map(|answer| answer.into_inner()) }
+        async move { client.list_territories(with_token(request, &token)).await.map(tonic::Response::into_inner) }
     };
     let codes = |answer: &ListTerritoriesResponse| answer.territories.iter().map(|found| found.code.clone()).collect::<Vec<_>>();
     let all = list(service.admin.clone(), "", 0, String::new()).await.unwrap();

@@ -10,12 +10,11 @@
 )]
 
 mod child;
-mod collector;
 
 use std::net::TcpListener;
 
 use child::{Outcome, PATH, run};
-use collector::{Collector, text};
+use guanxi_test_support::{Collector, text};
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";

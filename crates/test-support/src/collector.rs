@@ -19,8 +19,10 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
 use tonic::{Request, Response, Status, async_trait};
 
-pub(crate) struct Collector {
-    pub(crate) url: String,
+/// A collector on a port of its own, for as long as the test's runtime lives.
+pub struct Collector {
+    /// Its address, as `--otlp-endpoint` takes it.
+    pub url: String,
     received: Received,
 }
 
@@ -31,7 +33,8 @@ struct Received {
 }
 
 impl Collector {
-    pub(crate) async fn start() -> Self {
+    /// Starts one.
+    pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let received = Received::default();
@@ -43,17 +46,22 @@ impl Collector {
         Self { url, received }
     }
 
-    pub(crate) fn spans(&self) -> Vec<Span> {
+    /// Every span that arrived.
+    #[must_use]
+    pub fn spans(&self) -> Vec<Span> {
         let received = self.received.spans.lock().unwrap();
         received.iter().flat_map(|each| &each.scope_spans).flat_map(|scope| scope.spans.clone()).collect()
     }
 
     /// The attributes of the process that sent the first spans.
-    pub(crate) fn resource(&self) -> Vec<KeyValue> {
+    #[must_use]
+    pub fn resource(&self) -> Vec<KeyValue> {
         self.received.spans.lock().unwrap()[0].resource.clone().unwrap().attributes
     }
 
-    pub(crate) fn histogram(&self, name: &str) -> Vec<HistogramDataPoint> {
+    /// The points of a histogram.
+    #[must_use]
+    pub fn histogram(&self, name: &str) -> Vec<HistogramDataPoint> {
         match self.metric(name) {
             Data::Histogram(data) => data.data_points,
             other => panic!("not a histogram: {other:?}"),
@@ -61,7 +69,8 @@ impl Collector {
     }
 
     /// Values and attributes of a gauge or counter.
-    pub(crate) fn numbers(&self, name: &str) -> Vec<(i64, Vec<KeyValue>)> {
+    #[must_use]
+    pub fn numbers(&self, name: &str) -> Vec<(i64, Vec<KeyValue>)> {
         let points = match self.metric(name) {
             Data::Gauge(data) => data.data_points,
             Data::Sum(data) => data.data_points,
@@ -78,7 +87,8 @@ impl Collector {
 }
 
 /// The value of a text attribute; empty if it is missing.
-pub(crate) fn text<'a>(attributes: &'a [KeyValue], name: &str) -> &'a str {
+#[must_use]
+pub fn text<'a>(attributes: &'a [KeyValue], name: &str) -> &'a str {
     let found = attributes.iter().find(|attribute| attribute.key == name);
     match found.and_then(|attribute| attribute.value.as_ref()?.value.as_ref()) {
         Some(any_value::Value::StringValue(text)) => text,

@@ -1,0 +1,130 @@
+//! How every method of the process is called on a resource inside a territory and on one outside it.
+//!
+//! A new method needs an entry in [`FIXTURES`]; the permission matrix fails without it. A new noun needs a [`Need`] as well: a
+//! resource of it that every call gets for itself.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use guanxi_proto::client_registry::v1::*;
+use serde_json::{Value as Json, json};
+
+use crate::support::{Service, named};
+
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+/// A part of the tree: a city with a county in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) city: &'static str,
+    pub(crate) county: &'static str,
+}
+
+/// Where the callers of the matrix have their grants.
+pub(crate) const INSIDE: Place = Place { city: "440300", county: "440305" };
+/// Where they have none.
+pub(crate) const OUTSIDE: Place = Place { city: "330100", county: "330106" };
+
+/// What has to be there before the call. Each call gets one of its own, so that it may change or delete it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Nothing; the request gets a name that nobody has.
+    Name,
+    /// A live account in the city; the request gets its id.
+    Account,
+    /// A deleted account in the city; the request gets its id.
+    DeletedAccount,
+    /// A grid in the city; the request gets its code.
+    Territory,
+}
+
+impl Need {
+    pub(crate) async fn fresh(self, service: &Service, place: Place) -> String {
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        match self {
+            Need::Name => format!("n{number}"),
+            Need::Account => service.account(named(&format!("样例第{number}公司"), place.city)).await.unwrap().id,
+            Need::DeletedAccount => {
+                let account = service.account(named(&format!("样例第{number}公司"), place.city)).await.unwrap();
+                let request = DeleteAccountRequest { id: account.id.clone(), ..Default::default() };
+                service.accounts().delete_account(service.as_admin(request)).await.unwrap();
+                account.id
+            }
+            Need::Territory => service.territory(&format!("g{number}"), "GRID", place.city).await.unwrap().code,
+        }
+    }
+}
+
+/// What a caller that may call the method gets for a resource outside its territories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outside {
+    /// The refusal that there is no such resource.
+    NotFound,
+    /// An answer in which this list is empty.
+    Empty(&'static str),
+    /// An answer that rejects the row because something that it names is not there.
+    RowRejected,
+    /// The same as inside: the method shows nothing that lies in a territory.
+    Same,
+}
+
+/// How one method is called.
+pub(crate) struct Fixture {
+    pub(crate) method: &'static str,
+    pub(crate) needs: Need,
+    /// The request, as protobuf JSON, for what [`Need::fresh`] made.
+    pub(crate) request: fn(Place, &str) -> Json,
+    pub(crate) outside: Outside,
+}
+
+const fn fixture(method: &'static str, needs: Need, outside: Outside, request: fn(Place, &str) -> Json) -> Fixture {
+    Fixture { method, needs, request, outside }
+}
+
+const NOT_FOUND: Outside = Outside::NotFound;
+
+/// An entry for every method that the process serves.
+pub(crate) const FIXTURES: &[Fixture] = &[
+    fixture("AccountService/CreateAccount", Need::Name, NOT_FOUND, |place, name| {
+        json!({"account": {"legalName": name, "territoryCode": place.city}})
+    }),
+    fixture("AccountService/GetAccount", Need::Account, NOT_FOUND, |_, id| json!({"id": id})),
+    fixture("AccountService/BatchGetAccounts", Need::Account, Outside::Empty("accounts"), |_, id| json!({"ids": [id]})),
+    fixture("AccountService/ListAccounts", Need::Account, NOT_FOUND, |place, _| json!({"territoryCode": place.city})),
+    fixture("AccountService/SearchAccounts", Need::Account, NOT_FOUND, |place, _| {
+        json!({"query": "样例", "territoryCode": place.city})
+    }),
+    fixture("AccountService/UpdateAccount", Need::Account, NOT_FOUND, |_, id| json!({"account": {"id": id, "shortName": "新"}})),
+    fixture("AccountService/DeleteAccount", Need::Account, NOT_FOUND, |_, id| json!({"id": id})),
+    fixture("AccountService/UndeleteAccount", Need::DeletedAccount, NOT_FOUND, |_, id| json!({"id": id})),
+    fixture("AccountService/ActivateAccount", Need::Account, NOT_FOUND, |_, id| json!({"id": id})),
+    fixture("AccountService/SetAccountTier", Need::Account, NOT_FOUND, |_, id| json!({"id": id, "tier": "TIER_A", "reason": "年度"})),
+    fixture("AccountService/ListAccountTierPeriods", Need::Account, NOT_FOUND, |_, id| json!({"accountId": id})),
+    fixture("AccountService/GetAccountTree", Need::Account, NOT_FOUND, |_, id| json!({"id": id})),
+    fixture("AccountService/ImportAccounts", Need::Account, Outside::RowRejected, |_, id| {
+        json!({"options": {"importId": uuid::Uuid::now_v7()}, "rows": [{"rowNumber": 1, "account": {"id": id, "shortName": "新"}}]})
+    }),
+    fixture("AccountService/ExportAccounts", Need::Account, NOT_FOUND, |place, _| json!({"territoryCode": place.city})),
+    fixture("TerritoryService/CreateTerritory", Need::Name, NOT_FOUND, |place, code| {
+        json!({"territory": {"code": code, "name": {"zh": "新网格"}, "level": "GRID", "parentCode": place.city}})
+    }),
+    fixture("TerritoryService/GetTerritory", Need::Territory, NOT_FOUND, |_, code| json!({"code": code})),
+    fixture("TerritoryService/ListTerritories", Need::Territory, NOT_FOUND, |_, code| json!({"underCode": code})),
+    fixture("TerritoryService/ListTerritoryLevels", Need::Name, Outside::Same, |_, _| json!({})),
+    fixture("TerritoryService/UpdateTerritory", Need::Territory, NOT_FOUND, |_, code| {
+        json!({"territory": {"code": code, "name": {"zh": "改名"}}})
+    }),
+    fixture("TerritoryService/MoveTerritory", Need::Territory, NOT_FOUND, |place, code| {
+        json!({"code": code, "parentCode": place.county})
+    }),
+    fixture("TerritoryService/DeleteTerritory", Need::Territory, NOT_FOUND, |_, code| json!({"code": code})),
+    fixture("TerritoryService/ImportTerritories", Need::Territory, Outside::RowRejected, |place, code| {
+        let territory = json!({"code": code, "name": {"zh": "改名"}, "level": "GRID", "parentCode": place.city});
+        json!({"options": {"importId": uuid::Uuid::now_v7()}, "rows": [{"rowNumber": 1, "territory": territory}]})
+    }),
+    // What lies in territories is in the answers, not in the request: `leak.rs` looks at them.
+    fixture("EventFeedService/Follow", Need::Name, Outside::Same, |_, _| json!({})),
+    fixture("EventFeedService/GetFeedHead", Need::Name, Outside::Same, |_, _| json!({})),
+    fixture("ChangeService/ListChanges", Need::Account, NOT_FOUND, |_, id| json!({"subject": format!("account/{id}")})),
+    fixture("IdentityService/WhoAmI", Need::Name, Outside::Same, |_, _| json!({})),
+    fixture("IdentityService/ListRoles", Need::Name, Outside::Same, |_, _| json!({})),
+];

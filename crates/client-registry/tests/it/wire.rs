@@ -1,0 +1,215 @@
+//! Calls by descriptor: no stub of ours stands between the test and the wire, so a new method is called as soon as it is in a proto.
+
+use guanxi_proto::DESCRIPTOR_POOL;
+use prost::Message;
+use prost::bytes::{Buf, BufMut};
+use prost_reflect::{DynamicMessage, MethodDescriptor, ReflectMessage, Value};
+use serde_json::Value as Json;
+use tonic::client::Grpc;
+use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::codegen::http::uri::PathAndQuery;
+use tonic::transport::Channel;
+use tonic::{Request, Status};
+
+/// Packages that the process under test serves.
+const SERVED: [&str; 3] = ["guanxi.client_registry.", "guanxi.events.", "guanxi.auth."];
+
+/// Every method that the process serves.
+pub(crate) fn served_methods() -> Vec<MethodDescriptor> {
+    let services = DESCRIPTOR_POOL.services().filter(|service| SERVED.iter().any(|package| service.full_name().starts_with(package)));
+    services.flat_map(|service| service.methods().collect::<Vec<_>>()).collect()
+}
+
+/// The served method of a name such as `AccountService/GetAccount`.
+pub(crate) fn method(name: &str) -> MethodDescriptor {
+    let found = served_methods().into_iter().find(|method| short_name(method) == name);
+    found.unwrap_or_else(|| panic!("there is no method {name}"))
+}
+
+/// `AccountService/GetAccount`.
+pub(crate) fn short_name(method: &MethodDescriptor) -> String {
+    format!("{}/{}", method.parent_service().name(), method.name())
+}
+
+/// `/guanxi.client_registry.v1.AccountService/GetAccount`.
+pub(crate) fn path(method: &MethodDescriptor) -> String {
+    format!("/{}/{}", method.parent_service().full_name(), method.name())
+}
+
+/// The bytes of a request that is written as protobuf JSON.
+pub(crate) fn encode(method: &MethodDescriptor, request: &Json) -> Vec<u8> {
+    let message = DynamicMessage::deserialize(method.input(), request);
+    message.unwrap_or_else(|error| panic!("{}: {error}: {request}", method.full_name())).encode_to_vec()
+}
+
+/// How a call is made.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Caller<'a> {
+    pub(crate) token: Option<&'a str>,
+    pub(crate) language: Option<&'a str>,
+    pub(crate) timeout: Option<std::time::Duration>,
+}
+
+impl<'a> Caller<'a> {
+    pub(crate) fn with(token: &'a str) -> Self {
+        Self { token: Some(token), ..Self::default() }
+    }
+}
+
+/// Calls a method with protobuf JSON and reads every answer, of a stream without an end those up to where `is_last` says so.
+pub(crate) async fn call_until(
+    channel: &Channel,
+    caller: Caller<'_>,
+    method: &MethodDescriptor,
+    requests: &[Json],
+    is_last: impl Fn(&DynamicMessage) -> bool,
+) -> Result<Vec<DynamicMessage>, Status> {
+    let requests = requests.iter().map(|request| encode(method, request)).collect();
+    let mut stream = send(channel, caller, &path(method), requests).await?;
+    let mut answers = Vec::new();
+    while let Some(bytes) = stream.message().await? {
+        answers.push(DynamicMessage::decode(method.output(), bytes.as_slice()).unwrap());
+        if answers.last().is_some_and(&is_last) {
+            break;
+        }
+    }
+    Ok(answers)
+}
+
+/// Calls a method whose answers come to an end.
+pub(crate) async fn call(
+    channel: &Channel,
+    caller: Caller<'_>,
+    method: &MethodDescriptor,
+    requests: &[Json],
+) -> Result<Vec<DynamicMessage>, Status> {
+    call_until(channel, caller, method, requests, |_| false).await
+}
+
+/// Sends bytes to a path and reads every answer.
+pub(crate) async fn call_raw(channel: &Channel, caller: Caller<'_>, path: &str, requests: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, Status> {
+    let mut stream = send(channel, caller, path, requests).await?;
+    let mut answers = Vec::new();
+    while let Some(bytes) = stream.message().await? {
+        answers.push(bytes);
+    }
+    Ok(answers)
+}
+
+/// All four kinds of methods look alike on the wire: a stream of messages each way.
+async fn send(
+    channel: &Channel,
+    caller: Caller<'_>,
+    path: &str,
+    requests: Vec<Vec<u8>>,
+) -> Result<tonic::Streaming<Vec<u8>>, Status> {
+    let mut grpc = Grpc::new(channel.clone()).max_decoding_message_size(usize::MAX);
+    grpc.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
+    let mut request = Request::new(tokio_stream::iter(requests));
+    let metadata = request.metadata_mut();
+    if let Some(token) = caller.token {
+        metadata.insert("authorization", format!("Bearer {token}").parse().unwrap());
+    }
+    if let Some(language) = caller.language {
+        metadata.insert("accept-language", language.parse().unwrap());
+    }
+    if let Some(timeout) = caller.timeout {
+        request.set_timeout(timeout);
+    }
+    let path = path.parse::<PathAndQuery>().unwrap();
+    Ok(grpc.streaming(request, path, Bytes).await?.into_inner())
+}
+
+/// Passes messages on as the bytes that they are.
+#[derive(Clone, Copy)]
+struct Bytes;
+
+impl Codec for Bytes {
+    type Encode = Vec<u8>;
+    type Decode = Vec<u8>;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self
+    }
+}
+
+impl Encoder for Bytes {
+    type Item = Vec<u8>;
+    type Error = Status;
+
+    fn encode(&mut self, item: Vec<u8>, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        buffer.put_slice(&item);
+        Ok(())
+    }
+}
+
+impl Decoder for Bytes {
+    type Item = Vec<u8>;
+    type Error = Status;
+
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Vec<u8>>, Status> {
+        let mut bytes = vec![0; buffer.remaining()];
+        buffer.copy_to_slice(&mut bytes);
+        Ok(Some(bytes))
+    }
+}
+
+/// Visits every field that is set, in messages of any depth, in `Any` payloads too: the message that has it, its descriptor, its value.
+pub(crate) fn visit(message: &DynamicMessage, seen: &mut dyn FnMut(&DynamicMessage, &prost_reflect::FieldDescriptor, &Value)) {
+    if let Some(packed) = unpacked(message) {
+        return visit(&packed, seen);
+    }
+    for (field, value) in message.fields() {
+        seen(message, &field, value);
+        visit_value(value, seen);
+    }
+}
+
+fn visit_value(value: &Value, seen: &mut dyn FnMut(&DynamicMessage, &prost_reflect::FieldDescriptor, &Value)) {
+    match value {
+        Value::Message(inner) => visit(inner, seen),
+        Value::List(values) => values.iter().for_each(|value| visit_value(value, seen)),
+        Value::Map(values) => values.values().for_each(|value| visit_value(value, seen)),
+        _ => {}
+    }
+}
+
+/// The message in an `Any`.
+fn unpacked(message: &DynamicMessage) -> Option<DynamicMessage> {
+    if message.descriptor().full_name() != "google.protobuf.Any" {
+        return None;
+    }
+    let part = |name: &str| message.get_field_by_name(name).unwrap().into_owned();
+    let (kind, bytes) = (part("type_url"), part("value"));
+    let name = kind.as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+    let descriptor = DESCRIPTOR_POOL.get_message_by_name(&name).unwrap_or_else(|| panic!("a payload of the type {name}"));
+    Some(DynamicMessage::decode(descriptor, bytes.as_bytes().unwrap().as_ref()).unwrap())
+}
+
+/// Every text in a message: values of fields, keys and values of maps.
+pub(crate) fn texts(message: &DynamicMessage) -> Vec<(String, String)> {
+    let mut texts = Vec::new();
+    visit(message, &mut |_, field, value| collect_texts(field.full_name(), value, &mut texts));
+    texts
+}
+
+fn collect_texts(field: &str, value: &Value, texts: &mut Vec<(String, String)>) {
+    match value {
+        Value::String(text) => texts.push((field.to_owned(), text.clone())),
+        Value::Bytes(bytes) => texts.push((field.to_owned(), String::from_utf8_lossy(bytes).into_owned())),
+        Value::List(values) => values.iter().for_each(|value| collect_texts(field, value, texts)),
+        Value::Map(values) => {
+            for (key, value) in values {
+                texts.extend(key.as_str().map(|key| (field.to_owned(), key.to_owned())));
+                collect_texts(field, value, texts);
+            }
+        }
+        _ => {}
+    }
+}
