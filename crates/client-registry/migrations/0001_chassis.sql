@@ -49,21 +49,14 @@ create table client_registry.import (
     import_id uuid not null,
     noun text not null,
     mode text not null,
-    last_row_number bigint not null,
+    -- Numbers of the rows that landed: mostly one range.
+    settled int8multirange not null,
     create_time timestamptz not null,
     update_time timestamptz not null,
     constraint import_pkey primary key (principal, import_id)
-);
-
-create table client_registry.import_rejected_row (
-    principal text not null,
-    import_id uuid not null,
-    row_number bigint not null,
-    constraint import_rejected_row_pkey primary key (principal, import_id, row_number)
 );
 
 grant select, insert, update, delete on client_registry.request to client_registry_service;
 grant select, update on client_registry.event_head to client_registry_service;
 grant select, insert on client_registry.event to client_registry_service;
 grant select, insert, update on client_registry.import to client_registry_service;
-grant select, insert, delete on client_registry.import_rejected_row to client_registry_service;

@@ -29,6 +29,11 @@ impl Directory {
         Ok(Self { paths, followed })
     }
 
+    /// The position of the feed that the paths are at least as new as.
+    pub(crate) fn followed(&self) -> watch::Receiver<i64> {
+        self.followed.clone()
+    }
+
     /// Returns when the paths are at least as new as a position of the feed, so that whoever changed the tree meets its change.
     pub(crate) async fn reached(&self, position: i64) {
         // A follower that is gone went with its runtime.

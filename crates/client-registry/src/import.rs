@@ -1,13 +1,13 @@
 //! Imports: a stream of messages, each one transaction and one answer.
 //!
-//! An import is named by its caller and an id. The last row number and the numbers of rejected rows are kept with the rows'
-//! own changes, so a message that is sent again finds its rows settled, and a broken-off import goes on where it was.
+//! An import is named by its caller and an id. The numbers of the rows that landed are kept with the rows' own changes, so a message
+//! that is sent again finds its rows settled, and a broken-off import goes on where it was.
 
 use std::collections::HashSet;
 
 use guanxi_db::Transaction;
 use guanxi_events::NewEvent;
-use guanxi_grpc::{Call, Refusal, Violation, Violations, language, parse_id};
+use guanxi_grpc::{Call, Refusal, Violation, Violations, language, number, parse_id};
 use guanxi_proto::client_registry::v1::{ErrorReason, ImportMode, ImportOptions, ImportProgress, RejectedRow, RowViolation};
 use guanxi_proto::errors::v1::ErrorReason as Shared;
 use tokio::sync::mpsc;
@@ -19,6 +19,7 @@ use crate::error::{Error, reason};
 use crate::registry::Registry;
 
 const MAX_ROWS: usize = 1_000;
+const MAX_ROW_NUMBER: i64 = 1_000_000_000_000_000;
 /// A collision with a simultaneous change is met by judging the message again: then its outcome is seen.
 const ATTEMPTS: usize = 5;
 
@@ -102,14 +103,16 @@ pub(crate) fn run<R: Rows>(
     call: Call,
     stream: Streaming<R::Request>,
 ) -> ReceiverStream<Result<R::Response, Status>> {
-    let (sender, receiver) = mpsc::channel(4);
+    let (sender, receiver) = mpsc::channel(5);
+    // Room for the last word, however slow the caller is.
+    let last_word = sender.clone().try_reserve_owned();
     guanxi_grpc::spawn(async move {
         let mut stopping = registry.stopping.clone();
         tokio::select! {
             () = answer_all(&registry, &noun, &call, stream, &sender) => {}
             () = sender.closed() => {}
             () = stopping.wait() => {
-                let _ = sender.try_send(Err(Refusal::unavailable().into()));
+                let _ = last_word.map(|last_word| last_word.send(Err(Refusal::unavailable().into())));
             }
         }
     });
@@ -173,34 +176,35 @@ impl Import {
         let mut progress = ImportProgress { last_row_number: numbers.iter().copied().max().unwrap_or_default(), ..Default::default() };
         let mut fresh = Vec::new();
         let mut previous = 0;
-        for (row, number) in rows.iter().zip(&numbers) {
-            if *number <= previous {
-                let wrong = Violation::new("row_number", reason(ErrorReason::RowNumberNotAscending)).with("value", number);
-                progress.rejected_rows.push(rejected(*number, &[wrong]));
-            } else if settled.contains(number) {
+        for (row, row_number) in rows.iter().zip(&numbers) {
+            if let Err(wrong) = check_number(*row_number, previous) {
+                progress.rejected_rows.push(rejected(*row_number, &[wrong]));
+                continue;
+            }
+            if settled.contains(row_number) {
                 progress.repeated_count += 1;
             } else {
                 fresh.push(row.clone());
             }
-            previous = previous.max(*number);
+            previous = *row_number;
         }
         let (outcomes, events) = noun.apply(&mut transaction, call, self, &fresh).await?;
-        let mut rejected_numbers = Vec::new();
+        let mut landed = Vec::new();
         for (row, outcome) in fresh.iter().zip(outcomes) {
             match outcome {
                 Outcome::Created => progress.created_count += 1,
                 Outcome::Updated => progress.updated_count += 1,
                 Outcome::Unchanged => progress.unchanged_count += 1,
                 Outcome::Rejected(violations) => {
-                    rejected_numbers.push(R::number(row));
                     progress.rejected_rows.push(rejected(R::number(row), &violations));
+                    continue;
                 }
             }
+            landed.push(R::number(row));
         }
         progress.rejected_rows.sort_by_key(|row| row.row_number);
         if !self.dry_run {
-            let fresh: Vec<i64> = fresh.iter().map(R::number).collect();
-            self.record(&mut transaction, call, progress.last_row_number, &fresh, &rejected_numbers).await?;
+            self.record(&mut transaction, call, &landed).await?;
             registry.commit(transaction, call, events).await?;
         }
         Ok(progress)
@@ -213,10 +217,10 @@ impl Import {
         }
         let mode = format!("{:?}", self.mode);
         let import = sqlx::query!(
-            "insert into client_registry.import as known (principal, import_id, noun, mode, last_row_number, create_time, update_time) \
-             values ($1, $2, $3, $4, 0, $5, $5) \
+            "insert into client_registry.import as known (principal, import_id, noun, mode, settled, create_time, update_time) \
+             values ($1, $2, $3, $4, '{}', $5, $5) \
              on conflict (principal, import_id) do update set update_time = excluded.update_time \
-             returning known.noun, known.mode, known.last_row_number",
+             returning known.noun, known.mode",
             call.subject(),
             self.id,
             noun,
@@ -228,58 +232,40 @@ impl Import {
         if import.noun != noun || import.mode != mode {
             return Err(Refusal::new(Code::FailedPrecondition, Shared::ImportChanged).with("value", self.id).into());
         }
-        let rejected: HashSet<i64> = sqlx::query_scalar!(
-            "select row_number from client_registry.import_rejected_row \
-             where principal = $1 and import_id = $2 and row_number = any($3)",
+        let settled = sqlx::query_scalar!(
+            r#"select number as "number!" from client_registry.import, unnest($3::bigint[]) as asked (number)
+            where principal = $1 and import_id = $2 and settled @> number"#,
             call.subject(),
             self.id,
             rows,
-        )
-        .fetch_all(&mut ***transaction)
-        .await?
-        .into_iter()
-        .collect();
-        let known = rows.iter().copied().filter(|number| *number <= import.last_row_number);
-        Ok(known.filter(|number| !rejected.contains(number)).collect())
+        );
+        Ok(settled.fetch_all(&mut ***transaction).await?.into_iter().collect())
     }
 
-    async fn record(
-        &self,
-        transaction: &mut Transaction,
-        call: &Call,
-        last_row: i64,
-        judged: &[i64],
-        rejected: &[i64],
-    ) -> Result<(), Error> {
+    async fn record(&self, transaction: &mut Transaction, call: &Call, landed: &[i64]) -> Result<(), Error> {
         sqlx::query!(
-            "update client_registry.import set last_row_number = greatest(last_row_number, $3), update_time = $4 \
+            "update client_registry.import set settled = settled \
+             + (select coalesce(range_agg(int8range(number, number + 1)), '{}') from unnest($3::bigint[]) as landed (number)), \
+             update_time = $4 \
              where principal = $1 and import_id = $2",
             call.subject(),
             self.id,
-            last_row,
+            landed,
             call.now,
         )
         .execute(&mut ***transaction)
         .await?;
-        sqlx::query!(
-            "delete from client_registry.import_rejected_row where principal = $1 and import_id = $2 and row_number = any($3)",
-            call.subject(),
-            self.id,
-            judged,
-        )
-        .execute(&mut ***transaction)
-        .await?;
-        sqlx::query!(
-            "insert into client_registry.import_rejected_row (principal, import_id, row_number) \
-             select $1, $2, unnest($3::bigint[]) returning row_number",
-            call.subject(),
-            self.id,
-            rejected,
-        )
-        .fetch_all(&mut ***transaction)
-        .await?;
         Ok(())
     }
+}
+
+/// The number of a row, after the one before it in the message.
+fn check_number(row_number: i64, previous: i64) -> Result<(), Violation> {
+    number("row_number", row_number, 1, MAX_ROW_NUMBER)?;
+    if row_number > previous {
+        return Ok(());
+    }
+    Err(Violation::new("row_number", reason(ErrorReason::RowNumberNotAscending)).with("value", row_number))
 }
 
 fn rejected(row_number: i64, violations: &[Violation]) -> RejectedRow {

@@ -69,10 +69,10 @@ pub async fn serve(settings: &Settings, listener: Option<TcpListener>, stop: imp
     tokio::spawn(database.clone().keep_forgetting_requests());
     let directory = Directory::start(&database, &reader).await?;
     let (switch, stopping) = Stopping::switch();
-    let paths = directory.paths.clone();
+    let (paths, ready) = (directory.paths.clone(), directory.followed());
     let outbox = Outbox::new(&database);
     let registry = Registry { database: database.clone(), outbox, directory, stopping: stopping.clone() };
-    let feed = Feed::new(reader, paths.clone(), format!("{}/client-registry", settings.cluster), stopping);
+    let feed = Feed::new(reader, paths.clone(), ready, format!("{}/client-registry", settings.cluster), stopping);
 
     let mut services = Services::default();
     services

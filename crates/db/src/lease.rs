@@ -173,14 +173,23 @@ impl Inner {
 
     async fn cancel(&self, backend: i32) -> Result<(), Error> {
         let mut control = self.control.lock().await;
-        let mut connection = match control.take() {
-            Some(connection) => connection,
-            None => self.options.connect().await?,
-        };
-        sqlx::query_scalar!("select pg_cancel_backend($1) as \"sent!\"", backend).fetch_one(&mut connection).await?;
+        // The kept connection may have died since it was used.
+        if let Some(mut connection) = control.take()
+            && send_cancel(&mut connection, backend).await.is_ok()
+        {
+            *control = Some(connection);
+            return Ok(());
+        }
+        let mut connection = self.options.connect().await?;
+        send_cancel(&mut connection, backend).await?;
         *control = Some(connection);
         Ok(())
     }
+}
+
+async fn send_cancel(control: &mut PgConnection, backend: i32) -> Result<(), sqlx::Error> {
+    sqlx::query_scalar!("select pg_cancel_backend($1) as \"sent!\"", backend).fetch_one(control).await?;
+    Ok(())
 }
 
 /// A leased connection. [`Connection::release`] it when the last statement has been answered.

@@ -40,11 +40,11 @@ impl Changes {
     }
 
     #[expect(clippy::disallowed_methods, reason = "the statement carries the name of the service's schema")]
-    async fn read(&self, query: &Query) -> Result<Vec<StoredEvent>, guanxi_db::Error> {
+    async fn read(&self, query: &Query, before_version: i64) -> Result<Vec<StoredEvent>, guanxi_db::Error> {
         let mut connection = self.database.connection().await?;
         let events = sqlx::query_as(self.page)
             .bind(&query.subject)
-            .bind(query.before_version)
+            .bind(before_version)
             .bind(query.page_size + 1)
             .fetch_all(&mut *connection)
             .await?;
@@ -65,8 +65,7 @@ impl TryFrom<ListChangesRequest> for Query {
 
     fn try_from(request: ListChangesRequest) -> Result<Self, Violations> {
         let mut violations = Violations::default();
-        let well_formed = request.subject.split_once('/').is_some_and(|(noun, id)| !noun.is_empty() && Uuid::try_parse(id).is_ok());
-        if !well_formed {
+        if !is_subject(&request.subject) {
             violations.push(
                 Violation::new("subject", ErrorReason::Format).with("value", &request.subject).with("expected", "<noun>/<UUID>"),
             );
@@ -82,6 +81,14 @@ impl TryFrom<ListChangesRequest> for Query {
             Err(violations)
         }
     }
+}
+
+/// True for `<noun>/<UUID>`.
+fn is_subject(subject: &str) -> bool {
+    subject.split_once('/').is_some_and(|(noun, id)| {
+        let is_noun = !noun.is_empty() && noun.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        is_noun && id.len() == 36 && Uuid::try_parse(id).is_ok()
+    })
 }
 
 fn page_token(subject: &str, version: i64) -> String {
@@ -104,20 +111,24 @@ impl ChangeService for Changes {
         let (call, request) = Call::open(request)?;
         let query = Query::try_from(request).map_err(Refusal::from)?;
         let scope = call.scope(&self.paths);
-        let mut events = self.read(&query).await.map_err(Refusal::from)?;
         let page_size = usize::try_from(query.page_size).unwrap_or_default();
-        let more = events.len() > page_size;
-        events.truncate(page_size);
-        let next_page_token = match events.last() {
-            Some(last) if more => page_token(&query.subject, last.version),
-            _ => String::new(),
+        let mut before_version = query.before_version;
+        let (changes, next_page_token) = loop {
+            let mut events = self.read(&query, before_version).await.map_err(Refusal::from)?;
+            let more = events.len() > page_size;
+            events.truncate(page_size);
+            before_version = events.last().map_or(0, |last| last.version);
+            let visible = events.iter().filter(|event| event.sight(&scope, &self.paths) == Sight::Whole);
+            let changes: Vec<Change> = visible.map(|event| change(event, &scope, &self.paths)).collect();
+            // That there is a page of which nothing is visible must not be told.
+            if !more {
+                break (changes, String::new());
+            }
+            if !changes.is_empty() {
+                break (changes, page_token(&query.subject, before_version));
+            }
         };
-        let changes: Vec<Change> = events
-            .iter()
-            .filter(|event| event.sight(&scope, &self.paths) == Sight::Whole)
-            .map(|event| change(event, &scope, &self.paths))
-            .collect();
-        if changes.is_empty() && next_page_token.is_empty() && query.before_version == i64::MAX {
+        if changes.is_empty() && query.before_version == i64::MAX {
             let (noun, id) = query.subject.split_once('/').unwrap_or_default();
             let noun = if noun == "account" { "account" } else { "resource" };
             return Err(Refusal::not_found(noun, id).into());

@@ -7,7 +7,7 @@ use guanxi_grpc::{Call, Refusal, Stopping, Violation, Violations, number};
 use guanxi_proto::errors::v1::ErrorReason;
 use guanxi_proto::events::v1::event_feed_service_server::EventFeedService;
 use guanxi_proto::events::v1::{FollowRequest, FollowResponse, GetFeedHeadRequest, GetFeedHeadResponse};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Response, Status};
 
@@ -23,15 +23,17 @@ const MAX_TYPES: usize = 50;
 pub struct Feed {
     reader: Reader,
     paths: TerritoryPaths,
+    ready: watch::Receiver<i64>,
     source: String,
     stopping: Stopping,
 }
 
 impl Feed {
-    /// A feed with the CloudEvents source of its events, for example `guanxi/client-registry`.
+    /// A feed with the CloudEvents source of its events, for example `guanxi/client-registry`. Events are sent up to the position
+    /// `ready`: how far `paths` are known to be as the tree was. An event judged by older paths would be lost to whoever it came to.
     #[must_use]
-    pub fn new(reader: Reader, paths: TerritoryPaths, source: String, stopping: Stopping) -> Self {
-        Self { reader, paths, source, stopping }
+    pub fn new(reader: Reader, paths: TerritoryPaths, ready: watch::Receiver<i64>, source: String, stopping: Stopping) -> Self {
+        Self { reader, paths, ready, source, stopping }
     }
 
     async fn check(&self, request: &FollowRequest) -> Result<(), Refusal> {
@@ -62,8 +64,11 @@ impl EventFeedService for Feed {
     async fn follow(&self, request: Request<FollowRequest>) -> Result<Response<Self::FollowStream>, Status> {
         let (call, request) = Call::open(request)?;
         self.check(&request).await?;
-        let (sender, receiver) = mpsc::channel(WAITING);
-        guanxi_grpc::spawn(Subscription { feed: self.clone(), call, types: request.types, sender }.run(request.after_position));
+        // One more, so that there is room for the last word however slow the subscriber is.
+        let (sender, receiver) = mpsc::channel(WAITING + 1);
+        let last_word = sender.clone().try_reserve_owned().map_err(|_closed| Refusal::internal())?;
+        let subscription = Subscription { feed: self.clone(), call, types: request.types, sender };
+        guanxi_grpc::spawn(subscription.run(request.after_position, last_word));
         Ok(Response::new(ReceiverStream::new(receiver)))
     }
 
@@ -82,32 +87,33 @@ struct Subscription {
 }
 
 impl Subscription {
-    async fn run(self, after: i64) {
+    async fn run(self, after: i64, last_word: mpsc::OwnedPermit<Result<FollowResponse, Status>>) {
         let mut stopping = self.feed.stopping.clone();
         tokio::select! {
             () = self.send_all(after) => {}
             () = self.sender.closed() => {}
             () = stopping.wait() => {
                 // The subscriber goes on elsewhere, or here after the restart.
-                let _ = self.sender.try_send(Err(Refusal::unavailable().into()));
+                last_word.send(Err(Refusal::unavailable().into()));
             }
         }
     }
 
     async fn send_all(&self, after: i64) {
-        let mut newest = self.feed.reader.newest();
+        let mut ready = self.feed.ready.clone();
         let mut position = after;
         loop {
-            newest.borrow_and_update();
-            let events = match self.feed.reader.after(position).await {
+            let until = *ready.borrow_and_update();
+            let mut events = match self.feed.reader.after(position).await {
                 Ok(events) => events,
                 Err(error) => {
                     let _ = self.sender.send(Err(Refusal::from(error).into())).await;
                     return;
                 }
             };
+            events.retain(|event| event.position <= until);
             let Some(last) = events.last().map(|event| event.position) else {
-                if newest.changed().await.is_err() {
+                if ready.changed().await.is_err() {
                     return;
                 }
                 continue;

@@ -71,8 +71,9 @@ impl Shared {
     fn admit(&self, method: &Method, request: &Request<Body>) -> Result<Call, Refusal> {
         let now = now();
         let token = request.headers().get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let token = token.and_then(|value| value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("bearer ")));
-        let principal = self.verifier.verify(token.unwrap_or_default().trim(), now).map_err(refuse_token)?;
+        // RFC 9110, section 11.1: the scheme is compared without case.
+        let token = token.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let principal = self.verifier.verify(token.map_or("", |(_, token)| token.trim()), now).map_err(refuse_token)?;
         let caller = Caller { principal };
         let permission = method.rule.permission.unwrap_or_default();
         if !method.rule.allows(&caller) {

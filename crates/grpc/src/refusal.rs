@@ -12,8 +12,8 @@ use crate::{Language, Reason, language};
 /// A client that is told to try again should wait this long.
 pub const RETRY_DELAY: Duration = Duration::from_millis(500);
 
-/// Details ride in a header whose size is limited everywhere on the way, so violations and values are cut to these.
-const MAX_VIOLATIONS: usize = 30;
+/// Details ride in a header, and clients take 8 KiB of headers in all: violations that do not fit are only counted, values are cut.
+const MAX_VIOLATION_BYTES: usize = 4_500;
 const MAX_VALUE_CHARS: usize = 120;
 
 /// One wrong field of a request.
@@ -172,9 +172,14 @@ impl From<Refusal> for Status {
         details.set_error_info(refusal.reason.name(), refusal.reason.domain(), metadata.into_iter().collect::<HashMap<_, _>>());
         details.set_localized_message(language.tag(), refusal.reason.text(language, &refusal.values));
         if !refusal.violations.is_empty() {
-            let violations: Vec<FieldViolation> =
-                refusal.violations.iter().take(MAX_VIOLATIONS).map(|violation| field_violation(violation, language)).collect();
-            details.set_bad_request(violations);
+            let mut room = MAX_VIOLATION_BYTES;
+            let violations = refusal.violations.iter().map(|violation| field_violation(violation, language));
+            let fitting = violations.take_while(|violation| {
+                let fits = size(violation) <= room;
+                room = room.saturating_sub(size(violation));
+                fits
+            });
+            details.set_bad_request(fitting.collect::<Vec<_>>());
         }
         if refusal.retry {
             details.set_retry_info(Some(RETRY_DELAY));
@@ -196,10 +201,16 @@ impl From<Violation> for Status {
 }
 
 fn field_violation(violation: &Violation, language: Language) -> FieldViolation {
-    let mut field = FieldViolation::new(&violation.field, violation.text(Language::English));
+    let mut field = FieldViolation::new(shorten(&violation.field), violation.text(Language::English));
     violation.reason.name().clone_into(&mut field.reason);
     field.localized_message = Some(LocalizedMessage::new(language.tag(), violation.text(language)));
     field
+}
+
+/// Bytes on the wire, the framing of the fields included.
+fn size(violation: &FieldViolation) -> usize {
+    let localized = violation.localized_message.as_ref().map_or(0, |text| text.locale.len() + text.message.len());
+    violation.field.len() + violation.description.len() + violation.reason.len() + localized + 24
 }
 
 fn shorten(value: &str) -> String {

@@ -43,9 +43,14 @@ impl Sight {
     }
 }
 
-/// A name with all but its first character hidden.
+/// A name with all but its first character hidden, and that one too where it is the whole name.
 fn mask(name: &str) -> String {
-    name.chars().enumerate().map(|(index, character)| if index == 0 { character } else { '*' }).collect()
+    let mut characters = name.chars();
+    match (characters.next(), characters.count()) {
+        (None, _) => String::new(),
+        (Some(_), 0) => "*".to_owned(),
+        (Some(first), hidden) => format!("{first}{}", "*".repeat(hidden)),
+    }
 }
 
 /// An account as events record it: with its parent, without personal fields.
@@ -273,9 +278,12 @@ fn day(field: &str, value: &str) -> Result<Option<Date>, Violation> {
     if value.is_empty() {
         return Ok(None);
     }
-    Date::parse(value, format_description!("[year]-[month]-[day]"))
+    // A year with a sign reaches farther than the dates of Postgres.
+    let plain = value.starts_with(|first: char| first.is_ascii_digit());
+    let day = Date::parse(value, format_description!("[year]-[month]-[day]")).ok();
+    day.filter(|_| plain)
         .map(Some)
-        .map_err(|_| Violation::new(field, ErrorReason::Format).with("value", value).with("expected", "a day, 2026-03-01"))
+        .ok_or_else(|| Violation::new(field, ErrorReason::Format).with("value", value).with("expected", "a day, 2026-03-01"))
 }
 
 /// Reads a search: what to look for, and how many.

@@ -49,10 +49,13 @@ impl Rows for AccountRpc {
         let parsed: Vec<Result<Row, Violations>> = rows.iter().cloned().map(Row::try_from).collect();
         let mut batch = Batch::load(self, transaction, call, import.mode, parsed.iter().flatten()).await?;
         let mut outcomes = Vec::with_capacity(parsed.len());
-        for row in parsed {
+        for (sent, row) in rows.iter().zip(parsed) {
             outcomes.push(match row.map_err(Error::from).and_then(|row| batch.judge(&row)) {
                 Ok(outcome) => outcome,
-                Err(refusal) => Outcome::Rejected(Refusal::from(refusal).into_violations("account")),
+                Err(refusal) => {
+                    let field = field(&refusal, sent);
+                    Outcome::Rejected(Refusal::from(refusal).into_violations(&field))
+                }
             });
         }
         Ok((outcomes, batch.save(transaction).await?))
@@ -183,13 +186,18 @@ impl Batch {
             return Err(store::not_found(&id));
         }
         if let Some(earlier) = keys.iter().find_map(|key| self.rows.get(key)) {
-            return Err(Violation::new("account", reason(ErrorReason::RowRepeated)).with("row", earlier).into());
+            return Err(repeated(*earlier));
         }
-        let outcome = match self.owner(&keys)? {
+        let owner = self.owner(&keys)?;
+        // The account may have been recognised by another key then.
+        if let Some(earlier) = owner.and_then(|id| self.rows.get(&Key::Id(id))) {
+            return Err(repeated(*earlier));
+        }
+        let outcome = match owner {
             Some(id) => self.judge_known(row, id)?,
             None => self.judge_new(row, &keys)?,
         };
-        self.rows.extend(keys.into_iter().map(|key| (key, row.number)));
+        self.rows.extend(keys.into_iter().chain(owner.map(Key::Id)).map(|key| (key, row.number)));
         Ok(outcome)
     }
 
@@ -309,6 +317,25 @@ async fn owners(transaction: &mut Transaction, keys: &[Key]) -> Result<HashMap<K
     let own = store::find(transaction, &guanxi_auth::Scope::everything(), &own).await?;
     let own = own.into_iter().map(|account| (Key::Id(account.id), account.id));
     Ok(of_codes.chain(of_ids).chain(own).collect())
+}
+
+/// An earlier row of the message was about the same account.
+fn repeated(row: i64) -> Error {
+    Violation::new("account", reason(ErrorReason::RowRepeated)).with("row", row).into()
+}
+
+/// The field of the row that a refusal is about.
+fn field(refusal: &Error, row: &ImportAccountRow) -> String {
+    match refusal {
+        Error::NotFound { resource: "account", .. } => "account.id".to_owned(),
+        Error::NotFound { resource: "territory", .. } => "account.territory_code".to_owned(),
+        Error::Exists { field, .. } => format!("account.{field}"),
+        Error::NotFound { .. } | Error::AccountCycle { .. } | Error::AccountTreeTooDeep { .. } => match row.parent_external_id {
+            Some(_) => "parent_external_id".to_owned(),
+            None => "account.parent_account_id".to_owned(),
+        },
+        _ => "account".to_owned(),
+    }
 }
 
 /// The key of the row belongs to an account that may not be changed by it, be it for the mode or for the scope.

@@ -27,7 +27,7 @@ use super::store;
 use super::tier::{self, Period};
 use crate::error::Error;
 use crate::registry::Registry;
-use crate::territory::store as territories;
+use crate::territory::{Territory, store as territories};
 
 const MAX_NODES: usize = 1_000;
 const EXPORT_PAGE: i32 = 500;
@@ -42,8 +42,17 @@ pub(crate) struct AccountRpc {
 /// A change of one account that is under way: locked, and new.
 struct Change {
     transaction: Transaction,
+    territory: Option<Territory>,
     before: Row,
     sight: Sight,
+}
+
+/// What a change locks before its account. Everybody locks in this order, territory, hierarchy, account, so nobody waits in a circle.
+#[derive(Default)]
+struct Around {
+    territory_code: Option<String>,
+    /// Whether it needs the hierarchy for itself, if it needs it at all.
+    tree_alone: Option<bool>,
 }
 
 impl AccountRpc {
@@ -56,23 +65,29 @@ impl AccountRpc {
         Sight::of(call, self.registry.paths())
     }
 
-    async fn read(&self, sight: &Sight, id: Uuid) -> Result<Account, Error> {
-        let mut connection = self.registry.connection().await?;
-        let account = store::get(&mut connection, &sight.scope, id).await?;
-        connection.release();
-        Ok(sight.account(&account))
-    }
-
     /// Locks an account for a change. The other outcome is the account as it is, where the request is a repeat.
-    async fn begin(&self, call: &Call, key: Option<&RequestKey>, id: Uuid, etag: &str) -> Result<Result<Change, Account>, Error> {
+    async fn begin(
+        &self,
+        call: &Call,
+        key: Option<&RequestKey>,
+        (id, etag): (Uuid, &str),
+        around: Around,
+    ) -> Result<Result<Change, Account>, Error> {
         let sight = self.sight(call);
         let mut transaction = self.registry.begin().await?;
+        let territory = match around.territory_code {
+            Some(code) => territories::lock_shared(&mut transaction, &sight.scope, &[code]).await?.pop(),
+            None => None,
+        };
+        if let Some(alone) = around.tree_alone {
+            territories::lock_tree(&mut transaction, "account", alone).await?;
+        }
         let before = store::lock(&mut transaction, &sight.scope, id).await?;
         if self.registry.claim(&mut transaction, key, id, call.now).await?.is_some() {
             return Ok(Err(sight.account(&before)));
         }
         check_etag(etag, before.version)?;
-        Ok(Ok(Change { transaction, before, sight }))
+        Ok(Ok(Change { transaction, territory, before, sight }))
     }
 
     /// Saves and commits a change with its event, or nothing where nothing changed.
@@ -95,27 +110,21 @@ impl AccountRpc {
         Ok((Some(answer), position))
     }
 
-    /// Looks up and locks where an account is to lie and hang, and puts it there.
+    /// Puts an account where it is to lie and hang.
     async fn place(&self, change: &mut Change, patch: &Patch, after: &mut Row) -> Result<(), Error> {
         if let Some(code) = patch.territory_code.clone().filter(|code| *code != after.territory_code) {
-            let found = territories::lock_shared(&mut change.transaction, &change.sight.scope, std::slice::from_ref(&code)).await?;
-            let territory = found.first().ok_or(Error::NotFound { resource: "territory", value: code })?;
+            let territory = change.territory.as_ref().ok_or(Error::NotFound { resource: "territory", value: code })?;
             after.territory_code.clone_from(&territory.code);
             after.territory_path.clone_from(&territory.path);
         }
         if let Some(parent_id) = patch.parent_id.filter(|parent_id| *parent_id != after.parent_id) {
-            territories::lock_tree(&mut change.transaction, "account", true).await?;
-            // Whoever held the tree may have moved this account.
-            let now = store::get(&mut change.transaction, &change.sight.scope, after.id).await?;
-            after.tree_path.clone_from(&now.tree_path);
-            change.before.tree_path.clone_from(&now.tree_path);
             let parent = match parent_id {
                 Some(parent_id) => Some(store::get(&mut change.transaction, &change.sight.scope, parent_id).await?),
                 None => None,
             };
-            let height = store::height(&mut change.transaction, &now).await?;
+            let height = store::height(&mut change.transaction, &change.before).await?;
             after.hang(parent.as_ref(), height)?;
-            store::move_subsidiaries(&mut change.transaction, &now.tree_path, &after.tree_path).await?;
+            store::move_subsidiaries(&mut change.transaction, &change.before.tree_path, &after.tree_path).await?;
         }
         Ok(())
     }
@@ -130,7 +139,8 @@ impl AccountService for AccountRpc {
         let (sight, id) = (self.sight(&call), guanxi_db::new_id(call.now));
         let mut transaction = self.registry.begin().await?;
         if let Some(first) = self.registry.claim(&mut transaction, key.as_ref(), id, call.now).await? {
-            return Ok(Response::new(CreateAccountResponse { account: Some(self.read(&sight, first).await?), position: 0 }));
+            let account = store::get(&mut transaction, &sight.scope, first).await?;
+            return Ok(Response::new(CreateAccountResponse { account: Some(sight.account(&account)), position: 0 }));
         }
         let found = territories::lock_shared(&mut transaction, &sight.scope, std::slice::from_ref(&territory_code)).await?;
         let territory = found.first().ok_or(Error::NotFound { resource: "territory", value: territory_code })?;
@@ -222,7 +232,8 @@ impl AccountService for AccountRpc {
         let (call, request) = Call::open(request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let update = Update::try_from(request)?;
-        let mut change = match self.begin(&call, key.as_ref(), update.id, &update.etag).await? {
+        let around = Around { territory_code: update.patch.territory_code.clone(), tree_alone: update.patch.parent_id.map(|_| true) };
+        let mut change = match self.begin(&call, key.as_ref(), (update.id, &update.etag), around).await? {
             Ok(change) => change,
             Err(account) => return Ok(Response::new(UpdateAccountResponse { account: Some(account), position: 0 })),
         };
@@ -238,12 +249,12 @@ impl AccountService for AccountRpc {
         let (call, request) = Call::open(request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let id = parse_id("id", &request.id)?;
-        let mut change = match self.begin(&call, key.as_ref(), id, &request.etag).await? {
+        // Nobody hangs a subsidiary under it meanwhile.
+        let around = Around { tree_alone: Some(true), ..Around::default() };
+        let mut change = match self.begin(&call, key.as_ref(), (id, &request.etag), around).await? {
             Ok(change) => change,
             Err(account) => return Ok(Response::new(DeleteAccountResponse { account: Some(account), position: 0 })),
         };
-        // Nobody hangs a subsidiary under it meanwhile.
-        territories::lock_tree(&mut change.transaction, "account", true).await?;
         let subsidiaries = store::count_subsidiaries(&mut change.transaction, id).await?;
         let after = change.before.deleted(subsidiaries, call.now)?;
         let (account, position) = self.finish(&call, change, "account.deleted", &after, "").await?;
@@ -254,11 +265,12 @@ impl AccountService for AccountRpc {
         let (call, request) = Call::open(request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let id = parse_id("id", &request.id)?;
-        let mut change = match self.begin(&call, key.as_ref(), id, &request.etag).await? {
+        // Nobody deletes the parent meanwhile.
+        let around = Around { tree_alone: Some(false), ..Around::default() };
+        let mut change = match self.begin(&call, key.as_ref(), (id, &request.etag), around).await? {
             Ok(change) => change,
             Err(account) => return Ok(Response::new(UndeleteAccountResponse { account: Some(account), position: 0 })),
         };
-        territories::lock_tree(&mut change.transaction, "account", false).await?;
         let everywhere = guanxi_auth::Scope::everything();
         let parent = store::find(&mut change.transaction, &everywhere, change.before.parent_id.as_slice()).await?;
         let after = change.before.undeleted(parent.first(), call.now)?;
@@ -270,7 +282,7 @@ impl AccountService for AccountRpc {
         let (call, request) = Call::open(request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let id = parse_id("id", &request.id)?;
-        let change = match self.begin(&call, key.as_ref(), id, &request.etag).await? {
+        let change = match self.begin(&call, key.as_ref(), (id, &request.etag), Around::default()).await? {
             Ok(change) => change,
             Err(account) => return Ok(Response::new(ActivateAccountResponse { account: Some(account), position: 0 })),
         };
@@ -283,17 +295,17 @@ impl AccountService for AccountRpc {
         let (call, request) = Call::open(request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let wanted = Classification::try_from(request)?;
-        let mut change = match self.begin(&call, key.as_ref(), wanted.id, &wanted.etag).await? {
+        let mut change = match self.begin(&call, key.as_ref(), (wanted.id, &wanted.etag), Around::default()).await? {
             Ok(change) => change,
             Err(account) => return Ok(Response::new(SetAccountTierResponse { account: Some(account), position: 0 })),
         };
         change.before.check_live()?;
         let mut after = change.before.next(call.now);
         after.tier = wanted.tier;
+        let current = store::open_period(&mut change.transaction, wanted.id).await?;
+        let (earliest, latest) = tier::possible_starts(current.as_ref(), call.now);
+        let start_date = number("start_date", wanted.start_date.unwrap_or(latest), earliest, latest)?;
         if after.tier != change.before.tier {
-            let current = store::open_period(&mut change.transaction, wanted.id).await?;
-            let (earliest, latest) = tier::possible_starts(current.as_ref(), call.now);
-            let start_date = number("start_date", wanted.start_date.unwrap_or(latest), earliest, latest)?;
             let period = Period {
                 id: guanxi_db::new_id(call.now),
                 account_id: wanted.id,
@@ -357,14 +369,15 @@ impl AccountService for AccountRpc {
         export_page(&request, "")?;
         let sight = self.sight(&call);
         self.registry.within(&sight.scope, &request.territory_code)?;
-        let (sender, receiver) = mpsc::channel(2);
+        let (sender, receiver) = mpsc::channel(3);
+        let last_word = sender.clone().try_reserve_owned();
         let service = self.clone();
         guanxi_grpc::spawn(async move {
             let mut stopping = service.registry.stopping.clone();
             tokio::select! {
                 () = service.export(&call, &request, &sender) => {}
                 () = sender.closed() => {}
-                () = stopping.wait() => { let _ = sender.try_send(Err(Refusal::unavailable().into())); }
+                () = stopping.wait() => { let _ = last_word.map(|last_word| last_word.send(Err(Refusal::unavailable().into()))); }
             }
         });
         Ok(Response::new(ReceiverStream::new(receiver)))

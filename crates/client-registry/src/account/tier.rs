@@ -1,9 +1,13 @@
 //! Tier periods: which tier an account had when, and why.
 
+use time::macros::date;
 use time::{Date, OffsetDateTime, UtcOffset};
 use uuid::Uuid;
 
 use super::model::Tier;
+
+/// No account was classified before this day.
+const FIRST_DAY: Date = date!(1900 - 01 - 01);
 
 /// A time in which an account had a tier. A period that was replaced on its first day ends the day before it began: it never applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +30,7 @@ pub(super) fn business_day(now: OffsetDateTime) -> Date {
 
 /// The earliest and the latest day on which a new period may begin: not before the one it follows, not in the future.
 pub(super) fn possible_starts(current: Option<&Period>, now: OffsetDateTime) -> (Date, Date) {
-    (current.map_or(Date::MIN, |current| current.start_date), business_day(now))
+    (current.map_or(FIRST_DAY, |current| current.start_date), business_day(now))
 }
 
 /// The last day of the period that another one follows.
@@ -36,7 +40,7 @@ pub(super) fn end_before(start: Date) -> Date {
 
 #[cfg(test)]
 mod tests {
-    use time::macros::{date, datetime};
+    use time::macros::datetime;
 
     use super::*;
 

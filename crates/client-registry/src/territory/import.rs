@@ -63,7 +63,10 @@ impl Rows for TerritoryRpc {
         let outcomes = parsed.into_iter().map(|new| match new.map_err(Error::from).and_then(|new| batch.judge(new)) {
             Ok(outcome) => Ok(outcome),
             Err(Error::Database(error)) => Err(Error::Database(error)),
-            Err(refusal) => Ok(Outcome::Rejected(Refusal::from(refusal).into_violations("territory"))),
+            Err(refusal) => {
+                let field = if matches!(refusal, Error::Exists { .. }) { "territory.code" } else { "territory" };
+                Ok(Outcome::Rejected(Refusal::from(refusal).into_violations(field)))
+            }
         });
         let outcomes = outcomes.collect::<Result<Vec<_>, Error>>()?;
         let events = batch.save(transaction).await?;

@@ -62,8 +62,8 @@ impl TerritoryService for TerritoryRpc {
         let (scope, id) = (self.registry.scope(&call), guanxi_db::new_id(call.now));
         let mut transaction = self.registry.begin().await?;
         if self.registry.claim(&mut transaction, key.as_ref(), id, call.now).await?.is_some() {
-            let territory = Some(self.read(&call, &new.code).await?);
-            return Ok(Response::new(CreateTerritoryResponse { territory, position: 0 }));
+            let territory = store::get(&mut transaction, &scope, &new.code).await?;
+            return Ok(Response::new(CreateTerritoryResponse { territory: Some(convert::territory(&territory, &scope)), position: 0 }));
         }
         store::lock_tree(&mut transaction, "territory", false).await?;
         let levels = store::levels(&mut transaction).await?;

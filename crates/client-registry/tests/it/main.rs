@@ -1,6 +1,12 @@
 //! client-registry through real stubs on a real database.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
+mod concurrency;
+mod deadline;
+mod feed;
+mod isolation;
+mod postgres;
+mod restore;
 mod support;
 mod territory;
 mod account;
@@ -11,3 +17,10 @@ mod wire;
 mod process;
 mod bad_input;
 mod refused;
+mod bad_bytes;
+mod bad_import;
+mod leak;
+mod personal;
+mod identity;
+mod lint;
+mod reasons;

@@ -33,13 +33,7 @@ impl Matrix {
     async fn call(&self, fixture: &Fixture, place: Place, token: Option<&str>) -> Result<Vec<DynamicMessage>, Status> {
         let method = wire::method(fixture.method);
         let request = (fixture.request)(place, &fixture.needs.fresh(&self.service, place).await);
-        let head = self.head().await;
-        let caught_up = |answer: &DynamicMessage| {
-            let checked = answer.get_field_by_name("checked_position");
-            checked.is_some_and(|position| position.as_i64() >= Some(head))
-        };
-        let caller = Caller { token, ..Caller::default() };
-        wire::call_until(&self.service.channel, caller, &method, &[request], caught_up).await
+        wire::ask(&self.service, Caller { token, ..Caller::default() }, &method, &request).await
     }
 
     async fn head(&self) -> i64 {

@@ -117,6 +117,11 @@ impl World {
         world
     }
 
+    /// A world without a service, for reading what cases expect.
+    pub(crate) fn of_words() -> Self {
+        Self { chain: vec![String::new(); 10], ..Self::default() }
+    }
+
     /// What happens to the accounts before the wrong requests.
     async fn happen(&mut self) {
         let answer = self.ask("AccountService/ListAccounts", json!({"pageSize": 2, "filter": "public_sector = false"})).await;
@@ -187,17 +192,24 @@ pub(crate) fn check_refusal(context: &str, status: &Status, tag: &str) {
     }
     for (locale, text) in &localized {
         assert_eq!(locale, tag, "{context}: {text}");
-        let chinese = text.chars().any(|character| matches!(character, '。' | '，' | '：'));
-        assert_eq!(chinese, tag == "zh-CN", "{context}: not in {tag}: {text}");
+        check_text(context, text, tag);
     }
-    texts.extend(localized.into_iter().map(|(_, text)| text));
     texts.extend(info.metadata.iter().filter(|(name, _)| *name != "method").map(|(_, value)| value.clone()));
-    for text in texts {
-        assert!(!text.is_empty() && !has_hole(&text), "{context}: a text with a hole: {text}");
-        let lower = text.to_lowercase();
-        for word in INTERNAL {
-            assert!(!lower.contains(word), "{context} tells {word}: {text}");
-        }
+    texts.iter().for_each(|text| check_inside(context, text));
+}
+
+/// What holds for a text that people read: it is in their language, says everything, and tells nothing from inside.
+pub(crate) fn check_text(context: &str, text: &str, tag: &str) {
+    let chinese = text.chars().any(|character| matches!(character, '。' | '，' | '：'));
+    assert_eq!(chinese, tag == "zh-CN", "{context}: not in {tag}: {text}");
+    check_inside(context, text);
+}
+
+fn check_inside(context: &str, text: &str) {
+    assert!(!has_hole(text), "{context}: a text with a hole: {text}");
+    let lower = text.to_lowercase();
+    for word in INTERNAL {
+        assert!(!lower.contains(word), "{context} tells {word}: {text}");
     }
 }
 

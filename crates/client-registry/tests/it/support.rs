@@ -1,6 +1,7 @@
 //! A service of its own for each test.
 
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use guanxi_auth::Role;
 use guanxi_proto::client_registry::v1::account_service_client::AccountServiceClient;
@@ -10,6 +11,8 @@ use guanxi_proto::events::v1::change_service_client::ChangeServiceClient;
 use guanxi_proto::events::v1::event_feed_service_client::EventFeedServiceClient;
 use guanxi_proto::r#type::v1::LocalizedText;
 use guanxi_test_support::{Keys, TestDatabase, with_token};
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{AssertSqlSafe, Row};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tonic::transport::{Channel, Endpoint};
@@ -96,9 +99,14 @@ impl Service {
         Ok(self.accounts().create_account(self.as_admin(request)).await?.into_inner().account.unwrap())
     }
 
-    /// Stops as SIGTERM would, and starts again on the same database.
-    pub(crate) async fn restart(&mut self) {
+    /// Stops as SIGTERM would: calls under way are still answered.
+    pub(crate) fn stop(&mut self) {
         drop(self.stop.take());
+    }
+
+    /// Stops, and starts again on the same database.
+    pub(crate) async fn restart(&mut self) {
+        self.stop();
         let (address, stop) = serve(&self.database, &self.keys).await;
         self.address = address;
         self.channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
@@ -108,15 +116,16 @@ impl Service {
 
 /// Starts one more process' worth of service on a database.
 pub(crate) async fn serve(database: &TestDatabase, keys: &Keys) -> (SocketAddr, oneshot::Sender<()>) {
+    serve_at(database.service_url(), keys, 512).await
+}
+
+/// The same on whatever database a URL leads to, for at most so many calls at once.
+pub(crate) async fn serve_at(database_url: String, keys: &Keys, max_calls: u16) -> (SocketAddr, oneshot::Sender<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let settings = client_registry::Settings {
-        grpc: guanxi_grpc::Settings { listen: address, jwks: keys.jwks(), max_calls: 512 },
-        database: guanxi_db::Settings {
-            database_url: database.service_url(),
-            owner_database_url: None,
-            database_connections: 8,
-        },
+        grpc: guanxi_grpc::Settings { listen: address, jwks: keys.jwks(), max_calls },
+        database: guanxi_db::Settings { database_url, owner_database_url: None, database_connections: 8 },
         cluster: "test".to_owned(),
     };
     let (stop, stopped) = oneshot::channel::<()>();
@@ -156,4 +165,44 @@ pub(crate) fn violations(status: &Status) -> Vec<(String, String)> {
 /// A value of the metadata of a refusal.
 pub(crate) fn metadata(status: &Status, name: &str) -> Option<String> {
     status.get_error_details().error_info()?.metadata.get(name).cloned()
+}
+
+/// A channel to a service that was started beside [`Service`].
+pub(crate) fn channel(address: SocketAddr) -> Channel {
+    Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy()
+}
+
+/// The rows of a statement with which a test looks for itself.
+pub(crate) async fn rows(connection: &mut PgConnection, sql: impl Into<String>) -> Vec<PgRow> {
+    let sql = sql.into();
+    let outcome = sqlx::raw_sql(AssertSqlSafe(sql.clone())).fetch_all(connection).await;
+    outcome.unwrap_or_else(|error| panic!("{sql}: {error}"))
+}
+
+/// The number that a statement gives.
+pub(crate) async fn number(connection: &mut PgConnection, sql: impl Into<String>) -> i64 {
+    rows(connection, sql).await[0].get(0)
+}
+
+/// Asks again until the answer is yes.
+pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !holds().await {
+        assert!(Instant::now() < deadline, "never: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Numbers that are the same in every run (`SplitMix64`).
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    /// A number below another.
+    pub(crate) fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        let end_wide = u64::try_from(end).unwrap();
+        usize::try_from((mixed ^ (mixed >> 31)) % end_wide).unwrap()
+    }
 }

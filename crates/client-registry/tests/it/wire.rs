@@ -1,6 +1,7 @@
 //! Calls by descriptor: no stub of ours stands between the test and the wire, so a new method is called as soon as it is in a proto.
 
 use guanxi_proto::DESCRIPTOR_POOL;
+use guanxi_proto::events::v1::GetFeedHeadRequest;
 use prost::Message;
 use prost::bytes::{Buf, BufMut};
 use prost_reflect::{DynamicMessage, MethodDescriptor, ReflectMessage, Value};
@@ -10,6 +11,8 @@ use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
+
+use crate::support::Service;
 
 /// Packages that the process under test serves.
 const SERVED: [&str; 3] = ["guanxi.client_registry.", "guanxi.events.", "guanxi.auth."];
@@ -74,6 +77,16 @@ pub(crate) async fn call_until(
         }
     }
     Ok(answers)
+}
+
+/// The same with one request; of a stream without an end it reads what there was before the call.
+pub(crate) async fn ask(service: &Service, caller: Caller<'_>, method: &MethodDescriptor, request: &Json) -> Result<Vec<DynamicMessage>, Status> {
+    let head = service.feed().get_feed_head(service.as_admin(GetFeedHeadRequest {})).await?.into_inner();
+    let caught_up = |answer: &DynamicMessage| {
+        let checked = answer.get_field_by_name("checked_position");
+        checked.is_some_and(|position| position.as_i64() >= Some(head.newest_position))
+    };
+    call_until(&service.channel, caller, method, std::slice::from_ref(request), caught_up).await
 }
 
 /// Calls a method whose answers come to an end.

@@ -1,0 +1,288 @@
+//! Answers that show many things: none shows anything that lies outside the caller's territories, whatever moved in or out before.
+
+use std::collections::BTreeSet;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use guanxi_auth::{MethodRules, ROLES, Role};
+use guanxi_proto::DESCRIPTOR_POOL;
+use guanxi_proto::client_registry::v1::*;
+use guanxi_proto::r#type::v1::LocalizedText;
+use prost_reflect::{DynamicMessage, MethodDescriptor};
+use serde_json::{Value as Json, json};
+
+use crate::support::{Service, named, reason};
+use crate::wire::{self, Caller};
+
+/// Codes that a caller of 440300 does not see: above, beside, and what moved there.
+const CODES_OUTSIDE: [&str; 6] = ["CN", "440000", "330000", "330100", "330106", "440306"];
+/// Every name that something has outside, and has not inside, begins with this.
+const OUTSIDE_NAME: &str = "外地";
+const CREDIT_CODE: &str = "91110000600037341L";
+
+/// Accounts and territories inside and outside 440300, related and moved across its border in every way.
+struct World {
+    service: Service,
+    /// Ids of accounts that are inside.
+    inside: Vec<String>,
+    /// Ids of what is outside.
+    outside: Vec<String>,
+    /// Id of an account that was inside: events of that time show it, nothing else does.
+    left: String,
+    /// Id of a territory that was inside: the last that shows of it is that it left.
+    left_territory: String,
+}
+
+impl World {
+    async fn start() -> Self {
+        let service = Service::with_tree().await;
+        for (code, parent) in [("330106", "330100"), ("330107", "330100"), ("440306", "440300")] {
+            service.territory(code, "COUNTY", parent).await.unwrap();
+        }
+        let mut territories = Vec::new();
+        for code in CODES_OUTSIDE {
+            territories.push(rename_territory(&service, code).await);
+        }
+        let account = async |name: &str, territory_code: &str, parent: &str| {
+            let account = Account { parent_account_id: parent.to_owned(), ..named(name, territory_code) };
+            service.account(account).await.unwrap().id
+        };
+        let top = service.account(Account { credit_code: CREDIT_CODE.to_owned(), ..named("外地集团", "330100") }).await.unwrap().id;
+        let head = account("样例总部", "440300", &top).await;
+        let branch = account("样例支公司", "440305", &head).await;
+        let branch_outside = account("外地支公司", "330106", &head).await;
+        let above = account("外地省公司", "440000", &branch).await;
+        let left = account("样例迁出公司", "440305", &head).await;
+        let child_of_left = account("样例留守公司", "440305", &left).await;
+        let came = account("样例迁入公司", "330106", &top).await;
+        // Their counties cross the border, and they go along or get away before.
+        let went_along = account("样例随迁公司", "440306", &head).await;
+        let came_along = account("样例随入公司", "330107", &head).await;
+        let escaped = account("样例先走公司", "440306", &went_along).await;
+        let deleted = account("样例已删公司", "440305", &top).await;
+
+        update(&service, &escaped, "样例先走公司", "440305").await;
+        move_territory(&service, "330107", "440300").await;
+        move_territory(&service, "440306", "330100").await;
+        update(&service, &left, "外地迁出公司", "330106").await;
+        update(&service, &left, "外地改名公司", "330106").await;
+        update(&service, &went_along, "外地随迁公司", "440306").await;
+        // What it was called outside is nobody's business inside.
+        update(&service, &came, "外地曾用名", "330106").await;
+        update(&service, &came, "样例迁入公司", "330106").await;
+        update(&service, &came, "样例迁入公司", "440305").await;
+        for id in [&deleted, &above] {
+            let request = DeleteAccountRequest { id: id.clone(), ..Default::default() };
+            service.accounts().delete_account(service.as_admin(request)).await.unwrap();
+        }
+        let left_territory = territories.pop().unwrap();
+        Self {
+            service,
+            inside: vec![head, branch, child_of_left, came, came_along, escaped, deleted],
+            outside: [vec![top, branch_outside, above, went_along], territories].concat(),
+            left,
+            left_territory,
+        }
+    }
+
+    /// Everything that a read may be asked for.
+    fn requests(&self) -> Vec<(&'static str, Vec<Json>)> {
+        let each = |request: fn(&String) -> Json| self.inside.iter().map(request).collect::<Vec<_>>();
+        let ids: Vec<&String> = self.inside.iter().chain(&self.outside).chain([&self.left]).collect();
+        let searches = ["公司", "外地公司", "样例", "外地", "支公司", "集团", "曾用名"].map(|query| json!({"query": query, "pageSize": 50, "showDeleted": true}));
+        vec![
+            ("AccountService/GetAccount", each(|id| json!({ "id": id }))),
+            ("AccountService/BatchGetAccounts", vec![json!({ "ids": ids })]),
+            (
+                "AccountService/ListAccounts",
+                vec![
+                    json!({"showDeleted": true, "withTotal": true}),
+                    json!({"showDeleted": true, "pageSize": 2}),
+                    json!({"orderBy": "create_time desc", "showDeleted": true, "pageSize": 2}),
+                    json!({"territoryCode": "440305"}),
+                    json!({"filter": "legal_name = 外地*", "showDeleted": true}),
+                ],
+            ),
+            ("AccountService/SearchAccounts", searches.to_vec()),
+            ("AccountService/ListAccountTierPeriods", each(|id| json!({ "accountId": id }))),
+            ("AccountService/GetAccountTree", self.inside.iter().take(6).map(|id| json!({ "id": id })).collect()),
+            ("AccountService/ExportAccounts", vec![json!({"showDeleted": true}), json!({"territoryCode": "440300"})]),
+            ("TerritoryService/GetTerritory", ["440300", "440305", "330107"].map(|code| json!({ "code": code })).to_vec()),
+            ("TerritoryService/ListTerritories", vec![json!({"withTotal": true}), json!({"underCode": "440300", "pageSize": 1})]),
+            ("TerritoryService/ListTerritoryLevels", vec![json!({})]),
+            ("EventFeedService/Follow", vec![json!({}), json!({"types": ["guanxi.client_registry.v1.territory.*"]})]),
+            ("EventFeedService/GetFeedHead", vec![json!({})]),
+            ("ChangeService/ListChanges", each(|id| json!({"subject": format!("account/{id}"), "pageSize": 1}))),
+            ("IdentityService/WhoAmI", vec![json!({})]),
+            ("IdentityService/ListRoles", vec![json!({})]),
+            ("AccountService/ImportAccounts", vec![self.import()]),
+            ("TerritoryService/ImportTerritories", vec![json!({"options": {"importId": uuid::Uuid::now_v7(), "dryRun": true}})]),
+        ]
+    }
+
+    /// Rows that touch what is outside in every way.
+    fn import(&self) -> Json {
+        let accounts = [
+            json!({"creditCode": CREDIT_CODE, "shortName": "新"}),
+            json!({"id": self.inside[0], "creditCode": CREDIT_CODE}),
+            json!({"id": self.inside[0], "shortName": "新"}),
+        ];
+        let rows: Vec<Json> = accounts.iter().zip(1..).map(|(account, number)| json!({"rowNumber": number, "account": account})).collect();
+        json!({"options": {"importId": uuid::Uuid::now_v7(), "mode": "IMPORT_MODE_REPORT_DIFFERENCES"}, "rows": rows})
+    }
+
+    /// Every page, and every message of a stream up to the head of the feed.
+    async fn pages(&self, token: &str, name: &str, request: &Json) -> Vec<DynamicMessage> {
+        let (method, caller) = (wire::method(name), Caller::with(token));
+        let mut request = request.clone();
+        let mut pages = Vec::new();
+        loop {
+            let answers = wire::ask(&self.service, caller, &method, &request).await;
+            pages.extend(answers.unwrap_or_else(|status| panic!("{name} {request}: {status:?}")));
+            let next = pages.last().and_then(|page| page.get_field_by_name("next_page_token"));
+            match next.and_then(|token| token.as_str().map(str::to_owned)).filter(|token| !token.is_empty()) {
+                Some(token) => request["pageToken"] = json!(token),
+                None => return pages,
+            }
+        }
+    }
+
+    /// Fails where an answer tells of something outside. `past` allows what the caller could see when it happened.
+    fn look_through(&self, context: &str, answer: &DynamicMessage, past: bool) {
+        for (field, text) in wire::texts(answer) {
+            let told = match field.rsplit('.').next().unwrap() {
+                // Repeats what the caller asked for.
+                "missing_ids" => continue,
+                // Paths go down from the root in it; that it is opaque must do for them.
+                "next_page_token" => self.told(&token_without_path(&text)),
+                "subject" if text == format!("territory/{}", self.left_territory) => None,
+                _ => self.told(&text),
+            };
+            assert_eq!(told, None, "{context}: {field} tells it: {text}");
+            assert!(past || !text.contains(&self.left), "{context}: {field} tells what left: {text}");
+        }
+    }
+
+    /// What of the world outside a text tells.
+    fn told(&self, text: &str) -> Option<String> {
+        let mut ids = self.outside.iter().chain([&self.left_territory]).map(String::as_str).chain([OUTSIDE_NAME]);
+        let codes: BTreeSet<&str> = text.split(|character: char| !character.is_ascii_alphanumeric() && character != '_').collect();
+        let id = ids.find(|id| text.contains(id));
+        id.or_else(|| CODES_OUTSIDE.into_iter().find(|code| codes.contains(code))).map(str::to_owned)
+    }
+}
+
+async fn rename_territory(service: &Service, code: &str) -> String {
+    let name = Some(LocalizedText { zh: format!("{OUTSIDE_NAME}{code}"), en: String::new() });
+    let territory = Some(Territory { code: code.to_owned(), name, ..Default::default() });
+    let request = UpdateTerritoryRequest { territory, ..Default::default() };
+    service.territories().update_territory(service.as_admin(request)).await.unwrap().into_inner().territory.unwrap().id
+}
+
+async fn move_territory(service: &Service, code: &str, parent_code: &str) {
+    let request = MoveTerritoryRequest { code: code.to_owned(), parent_code: parent_code.to_owned(), ..Default::default() };
+    service.territories().move_territory(service.as_admin(request)).await.unwrap();
+}
+
+async fn update(service: &Service, id: &str, name: &str, territory_code: &str) {
+    let account = Account { id: id.to_owned(), ..named(name, territory_code) };
+    let request = UpdateAccountRequest { account: Some(account), ..Default::default() };
+    service.accounts().update_account(service.as_admin(request)).await.unwrap();
+}
+
+/// What a page token says, but for the path of the row that the page ended with.
+fn token_without_path(token: &str) -> String {
+    let bytes = URL_SAFE_NO_PAD.decode(token).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).replace("CN/440000/440300/", "")
+}
+
+/// True for a method that shows things: one without side effects, or one that answers with a stream.
+fn shows(method: &MethodDescriptor) -> bool {
+    let options = method.method_descriptor_proto().options.clone().unwrap_or_default();
+    let without_side_effects = options.idempotency_level() == prost_reflect::prost_types::method_options::IdempotencyLevel::NoSideEffects;
+    without_side_effects || method.is_server_streaming()
+}
+
+#[tokio::test]
+async fn no_answer_shows_anything_that_lies_outside() {
+    let world = World::start().await;
+    let requests = world.requests();
+    let rules = MethodRules::from_descriptors(&DESCRIPTOR_POOL).unwrap();
+    for method in wire::served_methods().iter().filter(|method| shows(method)) {
+        let name = wire::short_name(method);
+        let found = requests.iter().find(|(known, _)| *known == name);
+        let (_, requests) = found.unwrap_or_else(|| panic!("add to World::requests in tests/it/leak.rs everything that {name} may be asked for"));
+        let permission = rules.get(&wire::path(method)).unwrap().permission;
+        for entry in ROLES.iter().filter(|entry| permission.is_none_or(|permission| entry.role.may(permission))) {
+            let token = world.service.token(entry.role, "440300");
+            for request in requests {
+                let past = matches!(method.parent_service().name(), "EventFeedService" | "ChangeService");
+                for page in world.pages(&token, &name, request).await {
+                    world.look_through(&format!("{name} {request} as {}", entry.name), &page, past);
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn lists_show_all_that_lies_inside_and_count_only_that() {
+    let world = World::start().await;
+    let token = world.service.token(Role::Analyst, "440300");
+    let expected: BTreeSet<String> = world.inside.iter().cloned().collect();
+    for (method, request) in [
+        ("AccountService/ListAccounts", json!({"showDeleted": true, "withTotal": true})),
+        ("AccountService/ListAccounts", json!({"showDeleted": true, "withTotal": true, "pageSize": 3})),
+        ("AccountService/ListAccounts", json!({"showDeleted": true, "withTotal": true, "orderBy": "create_time"})),
+        ("AccountService/ExportAccounts", json!({"showDeleted": true})),
+    ] {
+        let pages = world.pages(&token, method, &request).await;
+        let pages: Vec<Json> = pages.iter().map(|page| serde_json::to_value(page).unwrap()).collect();
+        let accounts = pages.iter().flat_map(|page| page["accounts"].as_array().unwrap());
+        let ids: Vec<String> = accounts.map(|account| account["id"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(ids.len(), expected.len(), "{method} {request}");
+        assert_eq!(ids.into_iter().collect::<BTreeSet<_>>(), expected, "{method} {request}");
+        if method.ends_with("ListAccounts") {
+            assert_eq!(pages[0]["total"], json!(expected.len().to_string()), "{request}");
+        }
+    }
+    let territories = world.pages(&token, "TerritoryService/ListTerritories", &json!({"withTotal": true})).await;
+    let territories = serde_json::to_value(&territories[0]).unwrap();
+    let paths: Vec<&Json> = territories["territories"].as_array().unwrap().iter().map(|territory| &territory["path"]).collect();
+    assert_eq!(paths, ["440300/", "440300/330107/", "440300/440305/"]);
+    assert_eq!(territories["total"], json!("3"));
+}
+
+#[tokio::test]
+async fn the_history_of_what_lies_outside_is_not_found_however_it_is_asked_for() {
+    let world = World::start().await;
+    let token = world.service.token(Role::Auditor, "440300");
+    let method = wire::method("ChangeService/ListChanges");
+    let accounts = world.outside.iter().map(|id| format!("account/{id}"));
+    let territories = world.outside.iter().chain([&world.left_territory]).map(|id| format!("territory/{id}"));
+    for subject in accounts.chain(territories) {
+        for size in [0, 1, 2] {
+            let request = json!({"subject": subject, "pageSize": size});
+            let answer = wire::call(&world.service.channel, Caller::with(&token), &method, &[request]).await;
+            let refused = answer.map(|pages| panic!("{subject} by {size}: {}", serde_json::to_string(&pages[0]).unwrap())).unwrap_err();
+            assert_eq!(reason(&refused), "RESOURCE_NOT_FOUND", "{subject}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_hidden_cannot_be_asked_for_by_filter() {
+    let world = World::start().await;
+    let token = world.service.token(Role::Analyst, "440300");
+    // The parent of the first account is outside, and so is the parent of the territory.
+    let (head, top) = (&world.inside[0], &world.outside[0]);
+    for (method, list, filter) in [
+        ("AccountService/ListAccounts", "accounts", format!("parent_account_id = {top}")),
+        ("TerritoryService/ListTerritories", "territories", "parent_code = 440000".to_owned()),
+        ("TerritoryService/ListTerritories", "territories", "parent_code = 44*".to_owned()),
+    ] {
+        let pages = world.pages(&token, method, &json!({ "filter": filter })).await;
+        let page = serde_json::to_value(&pages[0]).unwrap();
+        assert!(page[list].as_array().is_none_or(Vec::is_empty), "{method} {filter} finds {head}: {page}");
+    }
+}

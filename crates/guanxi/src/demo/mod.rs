@@ -1,0 +1,155 @@
+//! Believable data for a cluster to try things with, made up from a seed and loaded through the API that everybody uses.
+
+mod accounts;
+mod places;
+mod random;
+mod trades;
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use guanxi_proto::client_registry::v1::account_service_client::AccountServiceClient;
+use guanxi_proto::client_registry::v1::{
+    Account, AccountState, ActivateAccountRequest, ExportAccountsRequest, ImportMode, ImportTerritoryRow, SetAccountTierRequest, Tier,
+};
+use indicatif::ProgressBar;
+use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tonic::transport::Channel;
+use uuid::Uuid;
+
+use crate::cluster;
+use crate::import::{Accounts, Courier, Item, Noun, Tally, Territories, request};
+use crate::terminal::Step;
+use crate::wording::{Failure, Language};
+use accounts::{Plan, SYSTEM};
+
+/// Calls at once.
+const CALLS: usize = 8;
+const BATCH: usize = 500;
+
+/// Loads the data of a seed. What is there already stays as it is, so loading twice does no harm.
+pub(crate) async fn load(endpoint: &str, token: &str, seed: u64) -> Result<(), Box<dyn Error>> {
+    let step = Step::begin("Demo data");
+    let loader = Loader { channel: cluster::connect(endpoint).await?, token: Arc::from(token), seed };
+    let territories = places::territories();
+    step.note(&format!("{} territories", territories.len()));
+    let rows = territories.into_iter().zip(1..).map(|(territory, number)| ImportTerritoryRow { row_number: number, territory: Some(territory) });
+    loader.import::<Territories>(rows.map(|row| (row.row_number, row))).await?;
+    let plans = accounts::plans(seed);
+    step.note(&format!("{} accounts", plans.len()));
+    loader.import::<Accounts>(plans.iter().map(|plan| (plan.row.row_number, plan.row.clone()))).await?;
+    step.note("tiers and states");
+    let (tiers, states) = loader.settle(&plans).await?;
+    step.done(&format!("of seed {seed} is there: {} accounts, {tiers} tiers set, {states} activated", plans.len()));
+    Ok(())
+}
+
+/// A cluster that is filled.
+#[derive(Clone)]
+struct Loader {
+    channel: Channel,
+    token: Arc<str>,
+    seed: u64,
+}
+
+impl Loader {
+    /// Imports rows; those that exist stay as they are.
+    async fn import<N: Noun>(&self, rows: impl Iterator<Item = (i64, N::Row)>) -> Result<(), Failure> {
+        let courier = Courier {
+            channel: self.channel.clone(),
+            token: &|| Ok(self.token.to_string()),
+            import_id: self.id(&[N::NAME]),
+            mode: ImportMode::InsertOnly,
+            dry_run: false,
+            batch: BATCH,
+            patience: Duration::from_secs(30),
+            language: Language::English,
+            bar: ProgressBar::hidden(),
+        };
+        let mut items = rows.map(|(number, row)| Ok(Item { number, line: 0, row, broken: Vec::new() }));
+        let mut tally = Tally::default();
+        courier.pass::<N>(&mut items, &mut |items, progress| tally.add::<N>(items, progress, false)).await?;
+        let violations = tally.rejected.values().flat_map(|rejected| &rejected.violations);
+        match violations.into_iter().find(|violation| violation.reason != "RESOURCE_EXISTS") {
+            Some(violation) => {
+                let text = format!("the demo's {} does not fit: {}: {}", N::NAME, violation.field, violation.message);
+                Err(Failure::new(Language::English, text.clone(), text))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Gives the accounts that were just made their tiers and states; counts both.
+    async fn settle(&self, plans: &[Plan]) -> Result<(usize, usize), Failure> {
+        let known = self.known().await?;
+        let (permits, mut calls) = (Arc::new(Semaphore::new(CALLS)), JoinSet::new());
+        let (mut tiers, mut states) = (0, 0);
+        for plan in plans {
+            let key = plan.row.account.iter().flat_map(|account| &account.external_ids).next();
+            let Some(account) = key.and_then(|key| known.get(&key.value)) else { continue };
+            let tier = plan.tier.clone().filter(|_| account.tier() == Tier::Unspecified);
+            let active = plan.active && account.state() == AccountState::Prospect;
+            (tiers, states) = (tiers + usize::from(tier.is_some()), states + usize::from(active));
+            let (loader, id, permits) = (self.clone(), account.id.clone(), Arc::clone(&permits));
+            calls.spawn(async move {
+                let _permit = permits.acquire().await;
+                loader.finish(id, tier, active).await
+            });
+        }
+        while let Some(outcome) = calls.join_next().await {
+            outcome.map_err(|error| Failure::new(Language::English, error.to_string(), error.to_string()))??;
+        }
+        Ok((tiers, states))
+    }
+
+    async fn finish(&self, id: String, tier: Option<(Tier, String, &'static str)>, active: bool) -> Result<(), Failure> {
+        let mut client = AccountServiceClient::new(self.channel.clone());
+        if let Some((tier, start_date, reason)) = tier {
+            let request_id = self.id(&["tier", &id]).to_string();
+            let message = SetAccountTierRequest {
+                id: id.clone(),
+                tier: tier.into(),
+                reason: reason.to_owned(),
+                start_date,
+                etag: String::new(),
+                request_id,
+            };
+            client.set_account_tier(request(message, &self.token, Language::English)?).await?;
+        }
+        if active {
+            let request_id = self.id(&["activate", &id]).to_string();
+            let message = ActivateAccountRequest { id, etag: String::new(), request_id };
+            client.activate_account(request(message, &self.token, Language::English)?).await?;
+        }
+        Ok(())
+    }
+
+    /// The accounts of the demo that are there, by their id in it.
+    async fn known(&self) -> Result<HashMap<String, Account>, Failure> {
+        let message = ExportAccountsRequest { filter: format!("source = \"{SYSTEM}\""), ..Default::default() };
+        let mut client = AccountServiceClient::new(self.channel.clone());
+        let mut stream = client.export_accounts(request(message, &self.token, Language::English)?).await?.into_inner();
+        let mut known = HashMap::new();
+        while let Some(batch) = stream.message().await? {
+            for account in batch.accounts {
+                let key = account.external_ids.iter().find(|id| id.system == SYSTEM).map(|id| id.value.clone());
+                known.extend(key.map(|key| (key, account)));
+            }
+        }
+        Ok(known)
+    }
+
+    /// An id that follows from the seed (a UUID of version 8, RFC 9562): what is asked for again is the same request.
+    fn id(&self, parts: &[&str]) -> Uuid {
+        let digest = parts.iter().fold(Sha256::new_with_prefix(format!("guanxi demo {}", self.seed)), |digest, part| {
+            digest.chain_update([0]).chain_update(part)
+        });
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest.finalize()[..16]);
+        uuid::Builder::from_custom_bytes(bytes).into_uuid()
+    }
+}
