@@ -24,6 +24,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Maps are sorted, so that equal messages have equal bytes: digests of requests depend on it.
     let mut config = tonic_prost_build::Config::new();
     config.enable_type_names().btree_map(["."]).include_file("guanxi.rs");
+    // A message may hold millions of empty rows before anybody counts them: they are to be small.
+    config.boxed(".guanxi.client_registry.v1.ImportAccountRow.account");
+    config.boxed(".guanxi.client_registry.v1.ImportTerritoryRow.territory");
     tonic_prost_build::configure().compile_fds_with_config(compiler.file_descriptor_set(), config)?;
     Ok(())
 }

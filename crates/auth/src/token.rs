@@ -16,7 +16,7 @@ use time::{Duration, OffsetDateTime};
 
 use crate::keys::{KeyError, TrustedKey, read_key_set};
 use crate::memory::{Digest, Memory};
-use crate::{EVERYWHERE, Grant, Principal};
+use crate::{EVERYWHERE, Grant, Principal, Role, SERVICE_PREFIX};
 
 /// Whom tokens of the product are for (RFC 7519, `aud`).
 pub const AUDIENCE: &str = "guanxi";
@@ -211,7 +211,11 @@ impl Verifier {
         if claims.sub.is_empty() || claims.sub.len() > MAX_SUBJECT || claims.sub.contains(char::is_control) {
             return Err(malformed(format!("the subject (sub) is not a text of 1 to {MAX_SUBJECT} bytes")));
         }
-        let grants = claims.grants.into_iter().map(grant).collect::<Result<_, _>>()?;
+        let grants: Vec<Grant> = claims.grants.into_iter().map(grant).collect::<Result<_, _>>()?;
+        // A machine's key signs for itself, so it must not make itself more than a machine.
+        if claims.sub.starts_with(SERVICE_PREFIX) && grants.iter().any(|grant| grant.role != Role::Service) {
+            return Err(TokenError::SubjectForbidden { subject: claims.sub });
+        }
         let expire_time = instant("exp", claims.exp)?;
         let begins = [Some(instant("iat", claims.iat)?), claims.nbf.map(|nbf| instant("nbf", nbf)).transpose()?];
         if now >= expire_time || begins.into_iter().flatten().any(|begin| begin > now + LEEWAY) {

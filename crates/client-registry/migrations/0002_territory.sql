@@ -41,6 +41,14 @@ create table client_registry.territory (
     constraint territory_parent_fkey foreign key (parent_code) references client_registry.territory (code)
 );
 
+-- Codes of deleted territories: grants, events and other systems may still mean that one by them, so no other gets its code.
+create table client_registry.territory_retired (
+    code text collate "C" not null,
+    territory_id uuid not null,
+    delete_time timestamptz not null,
+    constraint territory_retired_pkey primary key (code)
+);
+
 create index territory_path_idx on client_registry.territory (path, id);
 create index territory_parent_idx on client_registry.territory (parent_code);
 
@@ -48,3 +56,4 @@ create index territory_parent_idx on client_registry.territory (parent_code);
 grant select, update on client_registry.tree to client_registry_service;
 grant select on client_registry.territory_level to client_registry_service;
 grant select, insert, update, delete on client_registry.territory to client_registry_service;
+grant select, insert on client_registry.territory_retired to client_registry_service;

@@ -1,11 +1,16 @@
 //! Keeps [`TerritoryPaths`] as the tree is, by following this service's own events.
 
+use std::time::Duration;
+
 use guanxi_auth::TerritoryPaths;
 use guanxi_db::Database;
 use guanxi_events::{Reader, StoredEvent};
 use guanxi_proto::client_registry::v1::TerritoryChange;
 use prost::Message;
 use tokio::sync::watch;
+
+/// How long to wait after the feed could not be read.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// Territory paths, and how far they have followed the feed.
 #[derive(Clone)]
@@ -56,7 +61,11 @@ async fn follow(reader: Reader, paths: TerritoryPaths, followed: watch::Sender<i
                     continue;
                 }
             }
-            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "the territory paths cannot be followed"),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the territory paths cannot be followed");
+                tokio::time::sleep(RETRY).await;
+                continue;
+            }
         }
         if newest.changed().await.is_err() {
             return;

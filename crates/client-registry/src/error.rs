@@ -34,7 +34,7 @@ pub(crate) enum Error {
     #[error("the new parent is a subsidiary")]
     AccountCycle { parent_account_id: String },
     #[error("the account has subsidiaries")]
-    AccountHasSubsidiaries { count: i64 },
+    AccountHasSubsidiaries { count: usize },
     #[error("the hierarchy is too deep")]
     AccountTreeTooDeep { max: usize },
     #[error("the account is not deleted")]

@@ -7,10 +7,9 @@ use std::collections::HashSet;
 
 use guanxi_db::Transaction;
 use guanxi_events::NewEvent;
-use guanxi_grpc::{Call, Refusal, Violation, Violations, language, number, parse_id};
+use guanxi_grpc::{Answers, Call, Refusal, Violation, Violations, language, number, parse_id};
 use guanxi_proto::client_registry::v1::{ErrorReason, ImportMode, ImportOptions, ImportProgress, RejectedRow, RowViolation};
 use guanxi_proto::errors::v1::ErrorReason as Shared;
-use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status, Streaming};
 use uuid::Uuid;
@@ -19,6 +18,8 @@ use crate::error::{Error, reason};
 use crate::registry::Registry;
 
 const MAX_ROWS: usize = 1_000;
+/// Answers that wait for a slow caller; then its next message waits too.
+const WAITING: usize = 4;
 const MAX_ROW_NUMBER: i64 = 1_000_000_000_000_000;
 /// A collision with a simultaneous change is met by judging the message again: then its outcome is seen.
 const ATTEMPTS: usize = 5;
@@ -103,20 +104,10 @@ pub(crate) fn run<R: Rows>(
     call: Call,
     stream: Streaming<R::Request>,
 ) -> ReceiverStream<Result<R::Response, Status>> {
-    let (sender, receiver) = mpsc::channel(5);
-    // Room for the last word, however slow the caller is.
-    let last_word = sender.clone().try_reserve_owned();
-    guanxi_grpc::spawn(async move {
-        let mut stopping = registry.stopping.clone();
-        tokio::select! {
-            () = answer_all(&registry, &noun, &call, stream, &sender) => {}
-            () = sender.closed() => {}
-            () = stopping.wait() => {
-                let _ = last_word.map(|last_word| last_word.send(Err(Refusal::unavailable().into())));
-            }
-        }
-    });
-    ReceiverStream::new(receiver)
+    let (import, stopping) = (call.clone(), registry.stopping.clone());
+    guanxi_grpc::stream(&call, stopping, WAITING, move |answers| async move {
+        answer_all(&registry, &noun, &import, stream, &answers).await;
+    })
 }
 
 async fn answer_all<R: Rows>(
@@ -124,17 +115,21 @@ async fn answer_all<R: Rows>(
     noun: &R,
     call: &Call,
     mut stream: Streaming<R::Request>,
-    sender: &mpsc::Sender<Result<R::Response, Status>>,
+    answers: &Answers<R::Response>,
 ) {
     let mut import = None;
     loop {
         let answer = match stream.message().await {
             Ok(None) => return,
-            Ok(Some(message)) => answer_one(registry, noun, call, &mut import, message).await.map_err(Status::from),
+            Ok(Some(message)) => {
+                // A stream may last for hours; a message is of its own time.
+                let call = Call { now: guanxi_grpc::now(), ..call.clone() };
+                answer_one(registry, noun, &call, &mut import, message).await.map_err(Status::from)
+            }
             Err(status) => Err(guanxi_grpc::rescue(status, call.method)),
         };
         let failed = answer.is_err();
-        if sender.send(answer).await.is_err() || failed {
+        if answers.send(answer).await.is_err() || failed {
             return;
         }
     }
@@ -232,14 +227,17 @@ impl Import {
         if import.noun != noun || import.mode != mode {
             return Err(Refusal::new(Code::FailedPrecondition, Shared::ImportChanged).with("value", self.id).into());
         }
-        let settled = sqlx::query_scalar!(
-            r#"select number as "number!" from client_registry.import, unnest($3::bigint[]) as asked (number)
-            where principal = $1 and import_id = $2 and settled @> number"#,
+        let settled = sqlx::query!(
+            r#"select lower(range) as "first!", upper(range) - 1 as "last!"
+            from client_registry.import, unnest(settled
+                * (select coalesce(range_agg(int8range(number, number + 1)), '{}') from unnest($3::bigint[]) as asked (number))) as range
+            where principal = $1 and import_id = $2"#,
             call.subject(),
             self.id,
             rows,
         );
-        Ok(settled.fetch_all(&mut ***transaction).await?.into_iter().collect())
+        let settled = settled.fetch_all(&mut ***transaction).await?;
+        Ok(settled.into_iter().flat_map(|range| range.first..=range.last).collect())
     }
 
     async fn record(&self, transaction: &mut Transaction, call: &Call, landed: &[i64]) -> Result<(), Error> {

@@ -116,12 +116,15 @@ impl Database {
     /// Runs a statement that returns nothing on a connection of its own, apart from all leases. For notifications.
     pub async fn control(&self, statement: &'static str) -> Result<(), Error> {
         let mut control = self.0.control.lock().await;
-        let mut connection = match control.take() {
-            Some(connection) => connection,
-            None => self.0.options.connect().await?,
+        let work = async {
+            let mut connection = match control.take() {
+                Some(connection) => connection,
+                None => self.0.options.connect().await?,
+            };
+            connection.execute(statement).await?;
+            Ok(connection)
         };
-        connection.execute(statement).await?;
-        *control = Some(connection);
+        *control = Some(in_time(work).await?);
         Ok(())
     }
 }
@@ -140,14 +143,12 @@ impl Inner {
     /// Ends whatever an abandoned lease left behind; the connection is kept only when the server has said that it is clean.
     async fn recover(&self, mut session: Session) {
         match tokio::time::timeout(ABANDON_AFTER, self.roll_back(&mut session)).await {
-            Ok(Ok(())) => self.keep(session),
-            Ok(Err(error)) => {
-                tracing::debug!(error = %error, "a database connection was thrown away");
-                // The server may have gone: whatever is idle was connected to it too.
-                self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
-            }
+            Ok(Ok(())) => return self.keep(session),
+            Ok(Err(error)) => tracing::debug!(error = %error, "a database connection was thrown away"),
             Err(_elapsed) => tracing::warn!(backend = session.backend, "an abandoned statement did not end"),
         }
+        // The server may have gone: whatever is idle was connected to it too.
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     async fn roll_back(&self, session: &mut Session) -> Result<(), Error> {
@@ -175,16 +176,26 @@ impl Inner {
         let mut control = self.control.lock().await;
         // The kept connection may have died since it was used.
         if let Some(mut connection) = control.take()
-            && send_cancel(&mut connection, backend).await.is_ok()
+            && in_time(send_cancel(&mut connection, backend)).await.is_ok()
         {
             *control = Some(connection);
             return Ok(());
         }
-        let mut connection = self.options.connect().await?;
-        send_cancel(&mut connection, backend).await?;
-        *control = Some(connection);
+        let work = async {
+            let mut connection = self.options.connect().await?;
+            send_cancel(&mut connection, backend).await?;
+            Ok(connection)
+        };
+        *control = Some(in_time(work).await?);
         Ok(())
     }
+}
+
+/// What is said over the control connection is short; a longer wait means that the other end has gone without a word.
+async fn in_time<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, Error> {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    let outcome = tokio::time::timeout(PATIENCE, work).await;
+    Ok(outcome.unwrap_or_else(|_elapsed| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())))?)
 }
 
 async fn send_cancel(control: &mut PgConnection, backend: i32) -> Result<(), sqlx::Error> {

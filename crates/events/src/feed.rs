@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use guanxi_auth::{Scope, TerritoryPaths};
-use guanxi_grpc::{Call, Refusal, Stopping, Violation, Violations, number};
+use guanxi_grpc::{Answers, Call, Refusal, Stopping, Violation, Violations, number};
 use guanxi_proto::errors::v1::ErrorReason;
 use guanxi_proto::events::v1::event_feed_service_server::EventFeedService;
 use guanxi_proto::events::v1::{FollowRequest, FollowResponse, GetFeedHeadRequest, GetFeedHeadResponse};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Response, Status};
 
@@ -64,12 +64,10 @@ impl EventFeedService for Feed {
     async fn follow(&self, request: Request<FollowRequest>) -> Result<Response<Self::FollowStream>, Status> {
         let (call, request) = Call::open(request)?;
         self.check(&request).await?;
-        // One more, so that there is room for the last word however slow the subscriber is.
-        let (sender, receiver) = mpsc::channel(WAITING + 1);
-        let last_word = sender.clone().try_reserve_owned().map_err(|_closed| Refusal::internal())?;
-        let subscription = Subscription { feed: self.clone(), call, types: request.types, sender };
-        guanxi_grpc::spawn(subscription.run(request.after_position, last_word));
-        Ok(Response::new(ReceiverStream::new(receiver)))
+        let subscription = Subscription { feed: self.clone(), call: call.clone(), types: request.types };
+        let after = request.after_position;
+        let work = move |answers| async move { subscription.send_all(after, &answers).await };
+        Ok(Response::new(guanxi_grpc::stream(&call, self.stopping.clone(), WAITING, work)))
     }
 
     async fn get_feed_head(&self, _: Request<GetFeedHeadRequest>) -> Result<Response<GetFeedHeadResponse>, Status> {
@@ -83,23 +81,10 @@ struct Subscription {
     feed: Feed,
     call: Call,
     types: Vec<String>,
-    sender: mpsc::Sender<Result<FollowResponse, Status>>,
 }
 
 impl Subscription {
-    async fn run(self, after: i64, last_word: mpsc::OwnedPermit<Result<FollowResponse, Status>>) {
-        let mut stopping = self.feed.stopping.clone();
-        tokio::select! {
-            () = self.send_all(after) => {}
-            () = self.sender.closed() => {}
-            () = stopping.wait() => {
-                // The subscriber goes on elsewhere, or here after the restart.
-                last_word.send(Err(Refusal::unavailable().into()));
-            }
-        }
-    }
-
-    async fn send_all(&self, after: i64) {
+    async fn send_all(&self, after: i64, answers: &Answers<FollowResponse>) {
         let mut ready = self.feed.ready.clone();
         let mut position = after;
         loop {
@@ -107,7 +92,7 @@ impl Subscription {
             let mut events = match self.feed.reader.after(position).await {
                 Ok(events) => events,
                 Err(error) => {
-                    let _ = self.sender.send(Err(Refusal::from(error).into())).await;
+                    let _ = answers.send(Err(Refusal::from(error).into())).await;
                     return;
                 }
             };
@@ -122,18 +107,15 @@ impl Subscription {
             let scope = self.call.scope(&self.feed.paths);
             let mut checked = position;
             for event in events {
-                if self.sender.is_closed() {
-                    return;
-                }
                 if let Some(response) = self.response(&event, &scope) {
                     checked = event.position;
-                    if self.sender.send(Ok(response)).await.is_err() {
+                    if answers.send(Ok(response)).await.is_err() {
                         return;
                     }
                 }
             }
             position = last;
-            if checked < last && self.sender.send(Ok(FollowResponse { event: None, checked_position: last })).await.is_err() {
+            if checked < last && answers.send(Ok(FollowResponse { event: None, checked_position: last })).await.is_err() {
                 return;
             }
         }

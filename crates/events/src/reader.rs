@@ -12,8 +12,9 @@ use crate::StoredEvent;
 use crate::outbox::channel;
 use crate::stored::COLUMNS;
 
-/// Events that are kept in memory for subscribers that are up to date; the others read the table.
+/// Events that are kept in memory for subscribers that are up to date, and how large they may be together; the others read the table.
 const RECENT: usize = 4_096;
+const RECENT_BYTES: usize = 32 * 1024 * 1024;
 /// Events that are read at once.
 pub(crate) const BATCH: i64 = 500;
 /// A notification after the commit can be lost, so the reader looks for itself this often.
@@ -82,8 +83,11 @@ impl Reader {
         }
         let recent = self.0.recent.lock().unwrap_or_else(PoisonError::into_inner);
         let oldest = recent.front()?.position;
-        let skip = usize::try_from(position + 1 - oldest).ok()?;
-        Some(recent.iter().skip(skip).take(usize::try_from(BATCH).unwrap_or_default()).cloned().collect())
+        if position + 1 < oldest {
+            return None;
+        }
+        let begin = recent.partition_point(|event| event.position <= position);
+        Some(recent.iter().skip(begin).take(usize::try_from(BATCH).unwrap_or_default()).cloned().collect())
     }
 
     #[expect(clippy::disallowed_methods, reason = "the statement carries the name of the service's schema")]
@@ -105,8 +109,10 @@ impl Reader {
             }
             let mut recent = self.0.recent.lock().unwrap_or_else(PoisonError::into_inner);
             recent.extend(events.into_iter().map(Arc::new));
-            let surplus = recent.len().saturating_sub(RECENT);
-            recent.drain(..surplus);
+            let mut bytes: usize = recent.iter().map(|event| event.payload.len()).sum();
+            while recent.len() > RECENT || bytes > RECENT_BYTES {
+                bytes -= recent.pop_front().map_or(bytes, |event| event.payload.len());
+            }
             drop(recent);
             self.0.newest.send_replace(last);
         }

@@ -15,35 +15,38 @@ const QUOTED_CHARS: usize = 24;
 
 /// The condition, or the problem with it.
 pub(crate) fn compare(field: &Field, operator: Comparator, literal: &str, quoted: bool) -> Result<Sql, String> {
+    let (kind, column) = match field.kind {
+        Kind::Shown(kind, path) => (*kind, Sql::new("case when ").sight(path).text(" then ").text(field.column).text(" end")),
+        kind => (kind, Sql::new(field.column)),
+    };
     if operator == Comparator::Has && literal == "*" && !quoted {
-        return Ok(is_set(field));
+        return Ok(is_set(kind, column));
     }
-    let column = Sql::new(field.column);
-    match field.kind {
+    match kind {
         Kind::Text => Ok(text(column, operator, literal)),
         Kind::TextList if operator == Comparator::Has => {
             // Not `= any(..)`, which a GIN index cannot serve.
             Ok(column.text(" @> array[").value(Value::Text(literal.to_owned())).text("]"))
         }
-        Kind::TextList => Err("only : and an element, or :* for a list that is not empty".to_owned()),
+        Kind::TextList | Kind::Shown(..) => Err("only : and an element, or :* for a list that is not empty".to_owned()),
         Kind::Enum(_) | Kind::Boolean | Kind::Id => match operator {
             Comparator::Equal | Comparator::NotEqual => {
-                Ok(column.text(symbol(operator)).value(value(field.kind, literal)?))
+                Ok(column.text(symbol(operator)).value(value(kind, literal)?))
             }
             _ => Err("only = and !=, or :* for any value".to_owned()),
         },
         Kind::Integer | Kind::Decimal | Kind::Instant | Kind::Day => match operator {
             Comparator::Has => Err("only =, !=, <, <=, > and >=, or :* for any value".to_owned()),
-            _ => Ok(column.text(symbol(operator)).value(value(field.kind, literal)?)),
+            _ => Ok(column.text(symbol(operator)).value(value(kind, literal)?)),
         },
     }
 }
 
-fn is_set(field: &Field) -> Sql {
-    match field.kind {
+fn is_set(kind: Kind, column: Sql) -> Sql {
+    match kind {
         // Null and empty are the same on the wire.
-        Kind::TextList => Sql::new("coalesce(cardinality(").text(field.column).text("), 0) > 0"),
-        _ => Sql::new(field.column).text(" is not null"),
+        Kind::TextList => Sql::new("coalesce(cardinality(").then(column).text("), 0) > 0"),
+        _ => column.text(" is not null"),
     }
 }
 
@@ -91,7 +94,7 @@ fn value(kind: Kind, literal: &str) -> Result<Value, String> {
         ),
         Kind::Day => (day(literal).map(Value::Day), "a date such as 2025-01-31"),
         Kind::Id => (Uuid::try_parse(literal).ok().map(Value::Id), "an id (UUID)"),
-        Kind::Text | Kind::TextList => (Some(Value::Text(literal.to_owned())), "a text"),
+        Kind::Text | Kind::TextList | Kind::Shown(..) => (Some(Value::Text(literal.to_owned())), "a text"),
     };
     value.ok_or_else(|| format!("{} is not {wanted}", quote(literal)))
 }

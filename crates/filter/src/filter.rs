@@ -207,6 +207,24 @@ mod tests {
     }
 
     #[test]
+    fn a_field_that_the_caller_does_not_see_is_not_set() {
+        let id = "0190a5c8-7d1e-7000-8000-000000000001";
+        let value = Value::Id(Uuid::try_parse(id).unwrap());
+        let filter = format!("owner.id = {id}");
+        // Without a scope it is seen nowhere.
+        assert_eq!(sql(&filter), ("case when false then account.owner_id end = $1".to_owned(), vec![value.clone()]));
+        assert_eq!(sql("owner.id:*").0, "case when false then account.owner_id end is not null");
+        let mut violations = Violations::default();
+        let seen = compile(&filter, ACCOUNTS.fields, &mut violations).unwrap().seen_from(&[("33/".to_owned(), "330".to_owned())]);
+        let expected = "case when (owner.path >= $1 and owner.path < $2) then account.owner_id end = $3".to_owned();
+        assert_eq!(seen.clone().render(), (expected, vec![text("33/"), text("330"), value]));
+        assert_eq!(sql("NOT owner.id:*").0, "not (case when false then account.owner_id end is not null)");
+        let nothing = compile(&filter, ACCOUNTS.fields, &mut violations).unwrap().seen_from(&[]);
+        assert!(nothing.render().0.starts_with("case when (false) then"));
+        assert_eq!(refused("owner.id > 1")[0].0, "FILTER_TYPE");
+    }
+
+    #[test]
     fn texts_match_whole_at_an_end_or_anywhere_and_by_code_point() {
         for (filter, expected, value) in [
             ("name = www.华为.cn", "account.name = $1", "www.华为.cn"),
@@ -334,7 +352,7 @@ mod tests {
 
     #[test]
     fn everything_that_is_wrong_comes_at_once() {
-        let names = "name, tier, employee_count, revenue, listed, create_time, care_date, parent.id, tags";
+        let names = "name, tier, employee_count, revenue, listed, create_time, care_date, parent.id, owner.id, tags";
         let unknown = |name: &str| ("FILTER_FIELD_UNKNOWN", vec![name.to_owned(), names.to_owned()]);
         let mistyped = ("FILTER_TYPE", vec!["tier".to_owned(), "\"Z\" is none of A, B, B_PLUS".to_owned()]);
         let found = refused("state = A AND (NOT tier = Z OR name = a) AND -parent = 1 \"name\" = a");

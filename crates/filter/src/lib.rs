@@ -25,6 +25,9 @@
 //! blank), `OR`, `NOT` or `-`, and parentheses; `OR` binds tighter than `AND`, as AIP-160 wants it. A comparison with a
 //! field that is not set is neither true nor false, so neither `!=` nor `NOT` finds that row; `NOT field:*` does.
 //!
+//! A field of the kind [`Kind::Shown`] is hidden from callers whose scope does not reach it, and for them it is not set: what an answer
+//! does not show cannot be found out by filtering either.
+//!
 //! [`Violation`]: guanxi_grpc::Violation
 
 mod compare;

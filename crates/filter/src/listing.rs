@@ -29,6 +29,9 @@ pub enum Kind {
     Id,
     /// `text[]`.
     TextList,
+    /// A value of another kind that shows only where the territory path in this column lies in the caller's scope; elsewhere the
+    /// field is not set. The scope comes by [`PageQuery::seen_from`]; without it the field is set nowhere.
+    Shown(&'static Kind, &'static str),
 }
 
 /// A field that a filter can name.

@@ -56,6 +56,21 @@ impl PageQuery {
         self
     }
 
+    /// Lets the filter see fields of [`Kind::Shown`](crate::Kind::Shown) where they lie in the caller's scope, given as ranges of the
+    /// territory path. It may be wider than what the page is read from.
+    #[must_use]
+    pub fn seen_from(mut self, ranges: &[Range]) -> Self {
+        self.conditions = self.conditions.into_iter().map(|condition| condition.seen_from(ranges)).collect();
+        self
+    }
+
+    /// At most so many rows, where the ones of a full page are too large together.
+    #[must_use]
+    pub fn at_most(mut self, rows: usize) -> Self {
+        self.page_size = self.page_size.min(rows.max(1));
+        self
+    }
+
     /// Reads the page within the caller's scope: `ranges` of the territory path, disjoint and in ascending order; with
     /// none there is nothing to see. (A listing without path has no scope, and `ranges` mean nothing to it.)
     /// `conditions` are SQL conditions that hold for every row, for example `account.delete_time is null`.
@@ -161,11 +176,7 @@ impl PageQuery {
     /// The rows in the caller's scope.
     fn within(&self, ranges: &[Range]) -> Sql {
         let Some(path) = self.listing.path else { return Sql::default() };
-        let ranges = ranges.iter().map(|(low, high)| {
-            let from = Sql::new(path).text(" >= ").value(Value::Text(low.clone()));
-            from.text(" and ").text(path).text(" < ").value(Value::Text(high.clone()))
-        });
-        Sql::new("(").then(Sql::join(ranges, " or ")).text(")")
+        Sql::new("(").then(Sql::within(path, ranges)).text(")")
     }
 
     /// ` from .. where ..`

@@ -19,6 +19,7 @@ pub(crate) static ACCOUNTS: Listing = Listing {
         Field { name: "create_time", column: "account.create_time", kind: Kind::Instant },
         Field { name: "care_date", column: "account.care_date", kind: Kind::Day },
         Field { name: "parent.id", column: "account.parent_id", kind: Kind::Id },
+        Field { name: "owner.id", column: "account.owner_id", kind: Kind::Shown(&Kind::Id, "owner.path") },
         Field { name: "tags", column: "account.tags", kind: Kind::TextList },
     ],
     orders: &[

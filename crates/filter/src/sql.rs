@@ -48,6 +48,8 @@ pub(crate) struct Sql(Vec<Piece>);
 enum Piece {
     Text(&'static str),
     Value(Value),
+    /// Whether the path in a column lies in a scope that is not known yet.
+    Sight(&'static str),
 }
 
 impl Sql {
@@ -66,6 +68,31 @@ impl Sql {
     pub(crate) fn value(mut self, value: Value) -> Self {
         self.0.push(Piece::Value(value));
         self
+    }
+
+    /// Goes on with the condition that the path in a column lies in the caller's scope.
+    pub(crate) fn sight(mut self, path: &'static str) -> Self {
+        self.0.push(Piece::Sight(path));
+        self
+    }
+
+    /// Fills in the scope, as ranges of paths.
+    pub(crate) fn seen_from(self, ranges: &[(String, String)]) -> Self {
+        let pieces = self.0.into_iter().flat_map(|piece| match piece {
+            Piece::Sight(path) => Self::new("(").then(Self::within(path, ranges)).text(")").0,
+            piece => vec![piece],
+        });
+        Self(pieces.collect())
+    }
+
+    /// The condition that the path in a column lies in one of the ranges.
+    pub(crate) fn within(path: &'static str, ranges: &[(String, String)]) -> Self {
+        let ranges = ranges.iter().map(|(low, high)| {
+            let from = Self::new(path).text(" >= ").value(Value::Text(low.clone()));
+            from.text(" and ").text(path).text(" < ").value(Value::Text(high.clone()))
+        });
+        let within = Self::join(ranges, " or ");
+        if within.is_empty() { Self::new("false") } else { within }
     }
 
     /// Goes on with another part.
@@ -96,6 +123,8 @@ impl Sql {
                     text.push('$');
                     text.push_str(&values.len().to_string());
                 }
+                // Of a caller that nobody said the scope of, nothing is seen.
+                Piece::Sight(_) => text.push_str("false"),
             }
         }
         (text, values)

@@ -68,6 +68,13 @@ impl Call {
     }
 }
 
+/// The clock in microseconds: what Postgres keeps, so that an answer says what a later one will.
+#[must_use]
+pub fn now() -> OffsetDateTime {
+    let now = OffsetDateTime::now_utc();
+    now.replace_microsecond(now.microsecond()).unwrap_or(now)
+}
+
 /// Reads a UUID in its canonical form (RFC 9562).
 pub fn parse_id(field: &str, text: &str) -> Result<Uuid, Violation> {
     if text.is_empty() {

@@ -14,15 +14,16 @@ use guanxi_proto::DESCRIPTOR_POOL;
 use guanxi_proto::errors::v1::ErrorReason;
 use guanxi_telemetry::RpcMetrics;
 use http::{Request, Response};
-use time::OffsetDateTime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
 use tracing::Instrument;
 
+use crate::holding::Holding;
 use crate::rescue::rescue_response;
-use crate::{Call, Language, Refusal, deadline};
+use crate::server::Settings;
+use crate::{Call, Language, Refusal, deadline, now};
 
 /// Methods of these packages answer anybody, and always: probes and tools.
 const PUBLIC: [&str; 2] = ["/grpc.health.", "/grpc.reflection."];
@@ -34,7 +35,8 @@ pub(crate) struct Chassis(Arc<Shared>);
 struct Shared {
     methods: HashMap<String, Method>,
     verifier: Verifier,
-    permits: Arc<Semaphore>,
+    calls: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
     metrics: RpcMetrics,
 }
 
@@ -45,10 +47,12 @@ struct Method {
 }
 
 impl Chassis {
-    pub(crate) fn new(verifier: Verifier, max_calls: usize) -> Result<Self, RuleError> {
+    pub(crate) fn new(verifier: Verifier, settings: &Settings) -> Result<Self, RuleError> {
         let methods = methods()?;
         let metrics = RpcMetrics::new(methods.keys().cloned());
-        Ok(Self(Arc::new(Shared { methods, verifier, permits: Arc::new(Semaphore::new(max_calls)), metrics })))
+        let calls = Arc::new(Semaphore::new(usize::from(settings.max_calls)));
+        let streams = Arc::new(Semaphore::new(usize::from(settings.max_streams)));
+        Ok(Self(Arc::new(Shared { methods, verifier, calls, streams, metrics })))
     }
 }
 
@@ -83,17 +87,14 @@ impl Shared {
         Ok(Call { caller, method: method.name, permission, now, traceparent })
     }
 
-    fn permit(&self) -> Result<OwnedSemaphorePermit, Refusal> {
-        Arc::clone(&self.permits)
-            .try_acquire_owned()
-            .map_err(|_full| Refusal::new(Code::ResourceExhausted, ErrorReason::Overloaded).retry())
-    }
-
     async fn answer<S>(&self, inner: S, mut request: Request<Body>, method: &Method) -> Result<Response<Body>, Refusal>
     where
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
     {
-        let _permit = self.permit()?;
+        let permit = permit(if method.streaming { &self.streams } else { &self.calls })?;
+        if request.headers().get("grpc-encoding").is_some_and(|encoding| encoding != "identity") {
+            return Err(Refusal::new(Code::InvalidArgument, ErrorReason::MessageMalformed));
+        }
         let call = self.admit(method, &request)?;
         request.extensions_mut().insert(call);
         let allowed = deadline::allowed(request.headers(), method.streaming);
@@ -104,10 +105,12 @@ impl Shared {
                 .map_err(|_elapsed| Refusal::new(Code::DeadlineExceeded, ErrorReason::DeadlineExceeded))?,
             None => handler.await,
         };
-        outcome.map_err(|_panic| {
+        let response = outcome.map_err(|_panic| {
             tracing::error!(method = method.name, "a handler panicked");
             Refusal::internal()
-        })
+        })?;
+        // A stream goes on after its handler, and so does its permit.
+        Ok(if method.streaming { response.map(|body| Holding::wrap(body, permit)) } else { response })
     }
 
     async fn serve<S>(&self, inner: S, request: Request<Body>) -> Response<Body>
@@ -128,10 +131,10 @@ impl Shared {
     }
 }
 
-/// The clock in microseconds: what Postgres keeps, so that an answer says what a later one will.
-fn now() -> OffsetDateTime {
-    let now = OffsetDateTime::now_utc();
-    now.replace_microsecond(now.microsecond()).unwrap_or(now)
+fn permit(permits: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Refusal> {
+    Arc::clone(permits)
+        .try_acquire_owned()
+        .map_err(|_full| Refusal::new(Code::ResourceExhausted, ErrorReason::Overloaded).retry())
 }
 
 fn refuse(refusal: Refusal) -> Response<Body> {

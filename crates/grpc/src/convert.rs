@@ -78,7 +78,13 @@ pub struct UpdateMask(Option<Vec<String>>);
 impl UpdateMask {
     /// Checks the mask against the fields that can be changed.
     pub fn parse(mask: Option<FieldMask>, changeable: &[&str], violations: &mut Violations) -> Self {
+        const MAX_PATHS: usize = 100;
         let Some(mask) = mask.filter(|mask| !mask.paths.is_empty()) else { return Self(None) };
+        if mask.paths.len() > MAX_PATHS {
+            violations
+                .push(Violation::new("update_mask", ErrorReason::TooMany).with("max", MAX_PATHS).with("count", mask.paths.len()));
+            return Self(None);
+        }
         if mask.paths == ["*"] {
             return Self(Some(changeable.iter().map(|field| (*field).to_owned()).collect()));
         }

@@ -4,18 +4,27 @@ use std::time::Duration;
 
 use http::HeaderMap;
 
-/// An answer needs this long to reach the caller in time.
-const MARGIN: Duration = Duration::from_millis(20);
+/// An answer needs a tenth of the time, within these bounds, to reach the caller before it stops waiting.
+const LEAST_MARGIN: Duration = Duration::from_millis(20);
+const LARGEST_MARGIN: Duration = Duration::from_millis(100);
 /// For unary calls that name no deadline.
 const DEFAULT: Duration = Duration::from_secs(30);
+/// The longest that a unary call may take, whatever its caller allows.
+const LONGEST: Duration = Duration::from_mins(5);
 
 /// How long the handler may work: what the caller allows, less the way back. Streams without a deadline have no end.
 pub(crate) fn allowed(headers: &HeaderMap, streaming: bool) -> Option<Duration> {
     match headers.get("grpc-timeout").and_then(|value| value.to_str().ok()).and_then(parse) {
-        Some(timeout) => Some(timeout.saturating_sub(MARGIN).max(timeout / 2)),
+        Some(timeout) if streaming => Some(within(timeout)),
+        Some(timeout) => Some(within(timeout.min(LONGEST))),
         None if streaming => None,
         None => Some(DEFAULT),
     }
+}
+
+fn within(timeout: Duration) -> Duration {
+    let margin = (timeout / 10).clamp(LEAST_MARGIN, LARGEST_MARGIN);
+    timeout.saturating_sub(margin).max(timeout / 2)
 }
 
 /// Reads a `grpc-timeout`: at most 8 digits and a unit.
@@ -49,7 +58,8 @@ mod tests {
         };
         assert_eq!(of("50m", false), Some(Duration::from_millis(30)));
         assert_eq!(of("10m", false), Some(Duration::from_millis(5)));
-        assert_eq!(of("2S", true), Some(Duration::from_millis(1_980)));
+        assert_eq!(of("2S", true), Some(Duration::from_millis(1_900)));
+        assert_eq!(of("99999999H", false), Some(LONGEST - LARGEST_MARGIN));
         for nonsense in ["", "S", "5", "123456789S", "5x", "-5S"] {
             assert_eq!(of(nonsense, false), Some(DEFAULT), "{nonsense}");
         }

@@ -1,7 +1,6 @@
 //! The language of a call's texts.
 
 use http::HeaderMap;
-use tracing::Instrument;
 
 tokio::task_local! {
     static LANGUAGE: Language;
@@ -51,11 +50,6 @@ impl Language {
     pub(crate) fn scope<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
         LANGUAGE.scope(self, future)
     }
-}
-
-/// Spawns what a call goes on with after its first answer, in the language and the trace of the call.
-pub fn spawn(future: impl Future<Output = ()> + Send + 'static) {
-    tokio::spawn(language().scope(future).in_current_span());
 }
 
 /// The language of the call that the current task serves.

@@ -33,6 +33,9 @@ pub struct Settings {
     /// Calls that the process works on at once; further ones are refused with RESOURCE_EXHAUSTED and told when to come back.
     #[arg(long, env = "GUANXI_MAX_CALLS", default_value_t = 512, value_parser = clap::value_parser!(u16).range(1..))]
     pub max_calls: u16,
+    /// Streams (feeds, imports, exports) that the process keeps open at once; further ones are refused likewise.
+    #[arg(long, env = "GUANXI_MAX_STREAMS", default_value_t = 2_000, value_parser = clap::value_parser!(u16).range(1..))]
+    pub max_streams: u16,
 }
 
 /// Why a server did not start or ended badly.
@@ -133,7 +136,7 @@ pub async fn serve(
     };
     let (draining, mut drain_begun) = watch::channel(false);
     let server = tonic::transport::Server::builder()
-        .layer(Chassis::new(verifier, usize::from(settings.max_calls))?)
+        .layer(Chassis::new(verifier, settings)?)
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
         .max_concurrent_streams(1_024)

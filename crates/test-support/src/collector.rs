@@ -79,6 +79,13 @@ impl Collector {
         points.into_iter().map(|point| (integer(&point), point.attributes)).collect()
     }
 
+    /// True once a metric has arrived.
+    #[must_use]
+    pub fn has_metric(&self, name: &str) -> bool {
+        let received = self.received.metrics.lock().unwrap();
+        received.iter().flat_map(|each| &each.scope_metrics).flat_map(|scope| &scope.metrics).any(|metric| metric.name == name)
+    }
+
     fn metric(&self, name: &str) -> Data {
         let received = self.received.metrics.lock().unwrap();
         let mut metrics = received.iter().flat_map(|each| &each.scope_metrics).flat_map(|scope| &scope.metrics);

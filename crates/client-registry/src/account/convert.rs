@@ -311,14 +311,9 @@ pub(super) fn search(request: &pb::SearchAccountsRequest) -> Result<(Query, usiz
     }
 }
 
-/// The nodes of a hierarchy, parents first, with their depth below the topmost visible one.
-pub(super) fn nodes(accounts: &[Account], sight: &Sight) -> Vec<pb::AccountTreeNode> {
-    let top = accounts.iter().map(Account::depth).min().unwrap_or_default();
-    let nodes = accounts.iter().map(|account| pb::AccountTreeNode {
-        account: Some(sight.account(account)),
-        depth: i32::try_from(account.depth() - top).unwrap_or_default(),
-    });
-    nodes.collect()
+/// The nodes of a hierarchy, parents first, with their depth below the topmost one.
+pub(super) fn nodes(tree: &[(&Account, i32)], sight: &Sight) -> Vec<pb::AccountTreeNode> {
+    tree.iter().map(|(account, depth)| pb::AccountTreeNode { account: Some(sight.account(account)), depth: *depth }).collect()
 }
 
 /// Names of the fields in which two versions of an account differ.

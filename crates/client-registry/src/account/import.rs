@@ -83,7 +83,7 @@ impl TryFrom<ImportAccountRow> for Row {
 
     fn try_from(row: ImportAccountRow) -> Result<Self, Violations> {
         let mut violations = Violations::default();
-        let account = row.account.unwrap_or_default();
+        let account = row.account.map(|account| *account).unwrap_or_default();
         let id = match account.id.as_str() {
             "" => None,
             id => violations.keep(parse_id("account.id", id)),
@@ -155,13 +155,8 @@ impl Batch {
         ids.dedup();
         store::lock_all(transaction, &ids).await?;
         let known = store::find(transaction, &guanxi_auth::Scope::everything(), &ids).await?;
-        let mut heights = HashMap::new();
-        for row in rows.filter(|row| row.parent.is_some()) {
-            let account = row.keys().iter().find_map(|key| owners.get(key)).and_then(|id| known.iter().find(|known| known.id == *id));
-            if let Some(account) = account {
-                heights.insert(account.id, store::height(transaction, account).await?);
-            }
-        }
+        let hangs = rows.clone().any(|row| row.parent.is_some());
+        let heights = if hangs { store::heights(transaction, &known).await? } else { HashMap::new() };
         Ok(Self {
             call: call.clone(),
             scope,
@@ -235,7 +230,6 @@ impl Batch {
             self.created.push(id);
         }
         self.owners.extend(keys.iter().map(|key| (key.clone(), id)));
-        self.heights.insert(id, 1);
         self.accounts.insert(id, account);
         Ok(Outcome::Created)
     }
@@ -255,7 +249,7 @@ impl Batch {
             after.territory_path.clone_from(&territory.path);
         }
         if let Some(parent) = self.parent(row)?.filter(|parent| before.parent_id != Some(parent.id)) {
-            after.hang(Some(parent), self.heights.get(&id).copied().unwrap_or(1))?;
+            after.hang(Some(parent), self.height(&before))?;
         }
         if after.says_the_same(&before) {
             return Ok(Outcome::Unchanged);
@@ -272,6 +266,13 @@ impl Batch {
         self.accounts.insert(id, after);
         self.changed.push(before);
         Ok(Outcome::Updated)
+    }
+
+    /// Levels of the subtree of an account, with what earlier rows of the message hung into it.
+    fn height(&self, account: &Account) -> usize {
+        let below = self.accounts.values().filter(|below| below.tree_path.starts_with(&account.tree_path));
+        let heights = below.map(|below| below.depth() - account.depth() + self.heights.get(&below.id).copied().unwrap_or(1));
+        heights.max().unwrap_or(1)
     }
 
     fn territory(&self, row: &Row) -> Result<Option<&Territory>, Error> {

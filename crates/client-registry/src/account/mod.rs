@@ -9,6 +9,7 @@ mod convert;
 mod find;
 pub mod credit_code;
 mod import;
+mod listing;
 mod model;
 mod name;
 mod patch;

@@ -1,6 +1,6 @@
 //! The account and its rules.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use rust_decimal::Decimal;
 use serde::Serialize;
@@ -15,7 +15,7 @@ use crate::territory::Territory;
 /// Levels of a hierarchy.
 pub(super) const MAX_DEPTH: usize = 10;
 /// A UUID and a slash.
-const STEP: usize = 37;
+pub(super) const STEP: usize = 37;
 
 /// Where an account stands. Kept beside `delete_time`: a deleted account remembers its state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, sqlx::Type)]
@@ -192,11 +192,26 @@ impl Account {
         Ok(Self { state: State::Active, activate_time: self.activate_time.or(Some(now)), ..self.next(now) })
     }
 
-    /// Any live state → DELETED.
-    pub(super) fn deleted(&self, subsidiaries: i64, now: OffsetDateTime) -> Result<Self, Error> {
+    /// The ids of the accounts above, from the topmost one down.
+    pub(super) fn ancestors(&self) -> Vec<Uuid> {
+        let ids = self.tree_path.split_terminator('/').filter_map(|id| id.parse().ok());
+        ids.filter(|id| *id != self.id).collect()
+    }
+
+    /// The topmost of the ancestors at hand that leads down to this account without a gap; itself where its parent is not at hand.
+    pub(super) fn top_among<'a>(&'a self, ancestors: &'a [Account]) -> &'a Account {
+        let mut top = self;
+        while let Some(parent) = ancestors.iter().find(|ancestor| Some(ancestor.id) == top.parent_id) {
+            top = parent;
+        }
+        top
+    }
+
+    /// Any live state → DELETED. `visible` of the subsidiaries are what the caller may know of.
+    pub(super) fn deleted(&self, subsidiaries: usize, visible: usize, now: OffsetDateTime) -> Result<Self, Error> {
         self.check_live()?;
         if subsidiaries > 0 {
-            return Err(Error::AccountHasSubsidiaries { count: subsidiaries });
+            return Err(Error::AccountHasSubsidiaries { count: visible });
         }
         Ok(Self { delete_time: Some(now), ..self.next(now) })
     }
@@ -211,6 +226,22 @@ impl Account {
         }
         Ok(Self { delete_time: None, ..self.next(now) })
     }
+}
+
+/// The accounts that hang together below a root, with their depth below it. They come parents first; what hangs on an account that is
+/// not among them is left out, for its place would not be true.
+pub(super) fn connected(accounts: &[Account], root: Uuid) -> Vec<(&Account, i32)> {
+    let mut depths = HashMap::new();
+    let mut tree = Vec::with_capacity(accounts.len());
+    for account in accounts {
+        let above = account.parent_id.and_then(|parent| depths.get(&parent)).copied();
+        let depth = if account.id == root { Some(0) } else { above.map(|above: i32| above + 1) };
+        if let Some(depth) = depth {
+            depths.insert(account.id, depth);
+            tree.push((account, depth));
+        }
+    }
+    tree
 }
 
 #[cfg(test)]
@@ -246,13 +277,27 @@ mod tests {
     fn a_deleted_account_comes_back_as_it_was() {
         let now = OffsetDateTime::UNIX_EPOCH;
         let active = account().activated(now).unwrap();
-        assert!(matches!(active.deleted(2, now), Err(Error::AccountHasSubsidiaries { count: 2 })));
-        let deleted = active.deleted(0, now).unwrap();
-        assert!(deleted.activated(now).is_err() && deleted.deleted(0, now).is_err());
+        assert!(matches!(active.deleted(2, 1, now), Err(Error::AccountHasSubsidiaries { count: 1 })));
+        let deleted = active.deleted(0, 0, now).unwrap();
+        assert!(deleted.activated(now).is_err() && deleted.deleted(0, 0, now).is_err());
         let back = deleted.undeleted(None, now).unwrap();
         assert!(back.says_the_same(&active) && back.version == 4);
         assert!(matches!(back.undeleted(None, now), Err(Error::AccountNotDeleted)));
         assert!(deleted.undeleted(Some(&deleted), now).is_err());
+    }
+
+    #[test]
+    fn a_hierarchy_is_shown_without_what_hangs_on_something_hidden() {
+        let (top, mut hidden, mut below, mut beside) = (account(), account(), account(), account());
+        hidden.hang(Some(&top), 1).unwrap();
+        below.hang(Some(&hidden), 1).unwrap();
+        beside.hang(Some(&top), 1).unwrap();
+        assert_eq!(below.ancestors(), [top.id, hidden.id]);
+        assert_eq!(below.top_among(std::slice::from_ref(&top)).id, below.id);
+        assert_eq!(below.top_among(&[top.clone(), hidden]).id, top.id);
+        let accounts = [top.clone(), below, beside.clone()];
+        let seen: Vec<_> = connected(&accounts, top.id).into_iter().map(|(account, depth)| (account.id, depth)).collect();
+        assert_eq!(seen, [(top.id, 0), (beside.id, 1)]);
     }
 
     #[test]

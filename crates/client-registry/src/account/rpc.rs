@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 
 use guanxi_db::{RequestKey, Transaction};
-use guanxi_filter::PageRequest;
-use guanxi_grpc::{Call, Refusal, check_etag, number, parse_id};
+use guanxi_grpc::{Call, check_etag, number, parse_id};
 use guanxi_proto::client_registry::v1::account_service_server::AccountService;
 use guanxi_proto::client_registry::v1::{
     Account, ActivateAccountRequest, ActivateAccountResponse, BatchGetAccountsRequest, BatchGetAccountsResponse, CreateAccountRequest,
@@ -14,14 +13,13 @@ use guanxi_proto::client_registry::v1::{
     SearchAccountsRequest, SearchAccountsResponse, SetAccountTierRequest, SetAccountTierResponse, UndeleteAccountRequest,
     UndeleteAccountResponse, UpdateAccountRequest, UpdateAccountResponse,
 };
-use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
 use super::convert::{self, Classification, Key, Sight, Update};
 use super::find::Finder;
-use super::model::Account as Row;
+use super::model::{Account as Row, connected};
 use super::patch::Patch;
 use super::store;
 use super::tier::{self, Period};
@@ -30,7 +28,8 @@ use crate::registry::Registry;
 use crate::territory::{Territory, store as territories};
 
 const MAX_NODES: usize = 1_000;
-const EXPORT_PAGE: i32 = 500;
+/// Messages of an export that wait for a slow reader.
+const EXPORTS_WAITING: usize = 2;
 
 /// Serves accounts.
 #[derive(Clone)]
@@ -117,12 +116,16 @@ impl AccountRpc {
             after.territory_code.clone_from(&territory.code);
             after.territory_path.clone_from(&territory.path);
         }
-        if let Some(parent_id) = patch.parent_id.filter(|parent_id| *parent_id != after.parent_id) {
+        // A parent that does not show is not taken away by writing back what was read.
+        let hidden = after.parent_territory_path.as_deref().is_some_and(|path| !change.sight.scope.contains(path));
+        let meant = |parent_id: &Option<Uuid>| *parent_id != after.parent_id && (parent_id.is_some() || !hidden);
+        if let Some(parent_id) = patch.parent_id.filter(meant) {
             let parent = match parent_id {
                 Some(parent_id) => Some(store::get(&mut change.transaction, &change.sight.scope, parent_id).await?),
                 None => None,
             };
-            let height = store::height(&mut change.transaction, &change.before).await?;
+            let heights = store::heights(&mut change.transaction, std::slice::from_ref(&change.before)).await?;
+            let height = heights.get(&change.before.id).copied().unwrap_or(1);
             after.hang(parent.as_ref(), height)?;
             store::move_subsidiaries(&mut change.transaction, &change.before.tree_path, &after.tree_path).await?;
         }
@@ -196,20 +199,7 @@ impl AccountService for AccountRpc {
 
     async fn list_accounts(&self, request: Request<ListAccountsRequest>) -> Result<Response<ListAccountsResponse>, Status> {
         let (call, request) = Call::open(request)?;
-        let query = store::LISTING.query(&PageRequest {
-            page_size: request.page_size,
-            page_token: &request.page_token,
-            filter: &request.filter,
-            order_by: &request.order_by,
-            bound: &[&request.territory_code, if request.show_deleted { "deleted" } else { "" }],
-        })?;
-        let sight = self.sight(&call);
-        let within = self.registry.within(&sight.scope, &request.territory_code)?;
-        let mut connection = self.registry.connection().await?;
-        let (page, total) = store::list(&mut connection, &within, &query, request.show_deleted, request.with_total).await?;
-        connection.release();
-        let accounts = page.rows.iter().map(|account| sight.account(account)).collect();
-        Ok(Response::new(ListAccountsResponse { accounts, next_page_token: page.next_page_token, total }))
+        Ok(Response::new(self.page(&call, &request).await?))
     }
 
     async fn search_accounts(&self, request: Request<SearchAccountsRequest>) -> Result<Response<SearchAccountsResponse>, Status> {
@@ -255,8 +245,9 @@ impl AccountService for AccountRpc {
             Ok(change) => change,
             Err(account) => return Ok(Response::new(DeleteAccountResponse { account: Some(account), position: 0 })),
         };
-        let subsidiaries = store::count_subsidiaries(&mut change.transaction, id).await?;
-        let after = change.before.deleted(subsidiaries, call.now)?;
+        let subsidiaries = store::subsidiary_paths(&mut change.transaction, id).await?;
+        let visible = subsidiaries.iter().filter(|path| change.sight.scope.contains(path)).count();
+        let after = change.before.deleted(subsidiaries.len(), visible, call.now)?;
         let (account, position) = self.finish(&call, change, "account.deleted", &after, "").await?;
         Ok(Response::new(DeleteAccountResponse { account, position }))
     }
@@ -342,14 +333,17 @@ impl AccountService for AccountRpc {
         let sight = self.sight(&call);
         let mut connection = self.registry.connection().await?;
         let account = store::get(&mut connection, &sight.scope, id).await?;
+        let above = store::find(&mut connection, &sight.scope, &account.ancestors()).await?;
+        let top = account.top_among(&above);
         let limit = i64::try_from(MAX_NODES + 1).unwrap_or(i64::MAX);
-        let mut accounts = store::hierarchy(&mut connection, &sight.scope, &account.tree_path, limit).await?;
+        let mut accounts = store::hierarchy(&mut connection, &sight.scope, &top.tree_path, limit).await?;
         let truncated = accounts.len() > MAX_NODES;
         accounts.truncate(MAX_NODES);
-        let paths: Vec<String> = accounts.iter().map(|account| account.territory_path.clone()).collect();
+        let tree = connected(&accounts, top.id);
+        let paths: Vec<String> = tree.iter().map(|(account, _)| account.territory_path.clone()).collect();
         let cross_province = store::provinces(&mut connection, &paths).await?.len() > 1;
         connection.release();
-        Ok(Response::new(GetAccountTreeResponse { nodes: convert::nodes(&accounts, &sight), truncated, cross_province }))
+        Ok(Response::new(GetAccountTreeResponse { nodes: convert::nodes(&tree, &sight), truncated, cross_province }))
     }
 
     type ImportAccountsStream = ReceiverStream<Result<ImportAccountsResponse, Status>>;
@@ -366,55 +360,8 @@ impl AccountService for AccountRpc {
 
     async fn export_accounts(&self, request: Request<ExportAccountsRequest>) -> Result<Response<Self::ExportAccountsStream>, Status> {
         let (call, request) = Call::open(request)?;
-        export_page(&request, "")?;
-        let sight = self.sight(&call);
-        self.registry.within(&sight.scope, &request.territory_code)?;
-        let (sender, receiver) = mpsc::channel(3);
-        let last_word = sender.clone().try_reserve_owned();
-        let service = self.clone();
-        guanxi_grpc::spawn(async move {
-            let mut stopping = service.registry.stopping.clone();
-            tokio::select! {
-                () = service.export(&call, &request, &sender) => {}
-                () = sender.closed() => {}
-                () = stopping.wait() => { let _ = last_word.map(|last_word| last_word.send(Err(Refusal::unavailable().into()))); }
-            }
-        });
-        Ok(Response::new(ReceiverStream::new(receiver)))
-    }
-}
-
-fn export_page(request: &ExportAccountsRequest, page_token: &str) -> Result<guanxi_filter::PageQuery, Error> {
-    let page = PageRequest { page_size: EXPORT_PAGE, page_token, filter: &request.filter, order_by: "", bound: &["export"] };
-    Ok(store::LISTING.query(&page)?)
-}
-
-impl AccountRpc {
-    async fn export(
-        &self,
-        call: &Call,
-        request: &ExportAccountsRequest,
-        sender: &mpsc::Sender<Result<ExportAccountsResponse, Status>>,
-    ) {
-        let mut token = String::new();
-        loop {
-            let answer = self.export_next(call, request, &token).await;
-            let next = answer.as_ref().map(|(_, next)| next.clone()).unwrap_or_default();
-            let answer = answer.map(|(accounts, _)| ExportAccountsResponse { accounts }).map_err(Status::from);
-            if sender.send(answer).await.is_err() || next.is_empty() {
-                return;
-            }
-            token = next;
-        }
-    }
-
-    async fn export_next(&self, call: &Call, request: &ExportAccountsRequest, token: &str) -> Result<(Vec<Account>, String), Error> {
-        let query = export_page(request, token)?;
-        let sight = self.sight(call);
-        let within = self.registry.within(&sight.scope, &request.territory_code)?;
-        let mut connection = self.registry.connection().await?;
-        let (page, _) = store::list(&mut connection, &within, &query, request.show_deleted, false).await?;
-        connection.release();
-        Ok((page.rows.iter().map(|account| sight.account(account)).collect(), page.next_page_token))
+        let (service, caller) = (self.clone(), call.clone());
+        let work = move |answers| async move { service.export(&caller, request, answers).await };
+        Ok(Response::new(guanxi_grpc::stream(&call, self.registry.stopping.clone(), EXPORTS_WAITING, work)))
     }
 }

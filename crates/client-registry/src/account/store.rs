@@ -1,5 +1,7 @@
 //! SQL of accounts.
 
+use std::collections::HashMap;
+
 use guanxi_auth::Scope;
 use guanxi_db::PgConnection;
 use guanxi_filter::{Field, Kind, Listing, Order, Page, PageQuery};
@@ -8,7 +10,7 @@ use sqlx::types::Json;
 use time::Date;
 use uuid::Uuid;
 
-use super::model::{Account, State, Tier};
+use super::model::{Account, STEP, State, Tier};
 use super::tier::Period;
 use crate::error::Error;
 
@@ -194,17 +196,22 @@ fn meaning(outcome: Result<(), sqlx::Error>, accounts: &[Account]) -> Result<(),
     }
 }
 
-/// Levels of the subtree of an account, itself included.
-pub(super) async fn height(connection: &mut PgConnection, account: &Account) -> Result<usize, Error> {
-    let longest = sqlx::query_scalar!(
-        r#"select max(length(tree_path)) as "longest!" from client_registry.account where tree_path >= $1 and tree_path < $2"#,
-        account.tree_path,
-        guanxi_auth::subtree_end(&account.tree_path),
-    )
-    .fetch_one(connection)
-    .await?;
-    let below = usize::try_from(longest).unwrap_or_default().saturating_sub(account.tree_path.len());
-    Ok(1 + below / (account.tree_path.len() / account.depth()))
+/// Levels of the subtree of each account, itself included.
+pub(super) async fn heights(connection: &mut PgConnection, accounts: &[Account]) -> Result<HashMap<Uuid, usize>, Error> {
+    let ids: Vec<Uuid> = accounts.iter().map(|account| account.id).collect();
+    let paths: Vec<String> = accounts.iter().map(|account| account.tree_path.clone()).collect();
+    let ends: Vec<String> = paths.iter().map(|path| guanxi_auth::subtree_end(path)).collect();
+    let rows = sqlx::query!(
+        r#"select top.id as "id!", max(length(below.tree_path) - length(top.path)) as "longer!"
+        from unnest($1::uuid[], $2::text[], $3::text[]) as top (id, path, path_end)
+        join client_registry.account below on below.tree_path >= top.path and below.tree_path < top.path_end
+        group by top.id"#,
+        &ids,
+        &paths,
+        &ends,
+    );
+    let rows = rows.fetch_all(connection).await?;
+    Ok(rows.into_iter().map(|row| (row.id, 1 + usize::try_from(row.longer).unwrap_or_default() / STEP)).collect())
 }
 
 /// Hangs everything below a path, the account itself excepted, under another one. The caller holds the tree alone.
@@ -221,26 +228,25 @@ pub(super) async fn move_subsidiaries(connection: &mut PgConnection, old: &str, 
     Ok(())
 }
 
-/// Direct subsidiaries that are not deleted, wherever they lie.
-pub(super) async fn count_subsidiaries(connection: &mut PgConnection, id: Uuid) -> Result<i64, Error> {
-    let count = sqlx::query_scalar!(
-        r#"select count(*) as "count!" from client_registry.account where parent_id = $1 and delete_time is null"#,
+/// Where direct subsidiaries lie that are not deleted; at most 1,000.
+pub(super) async fn subsidiary_paths(connection: &mut PgConnection, id: Uuid) -> Result<Vec<String>, Error> {
+    let paths = sqlx::query_scalar!(
+        "select territory_path from client_registry.account where parent_id = $1 and delete_time is null limit 1000",
         id,
     );
-    Ok(count.fetch_one(connection).await?)
+    Ok(paths.fetch_all(connection).await?)
 }
 
-/// The live accounts of the hierarchy that a path belongs to and that lie in the scope, parents first, at most `limit`.
+/// The live accounts at and below a path that lie in the scope, parents first, at most `limit`.
 pub(super) async fn hierarchy(connection: &mut PgConnection, scope: &Scope, path: &str, limit: i64) -> Result<Vec<Account>, Error> {
-    let root = path.split_inclusive('/').next().unwrap_or_default();
     let (lows, highs): (Vec<String>, Vec<String>) = scope.ranges().into_iter().unzip();
     let ids = sqlx::query_scalar!(
         "select id from client_registry.account \
          where tree_path >= $1 and tree_path < $2 and delete_time is null and exists (select from unnest($3::text[], $4::text[]) \
          as visible (low, high) where territory_path >= visible.low and territory_path < visible.high) \
          order by tree_path limit $5",
-        root,
-        guanxi_auth::subtree_end(root),
+        path,
+        guanxi_auth::subtree_end(path),
         &lows,
         &highs,
         limit,
@@ -327,7 +333,7 @@ pub(super) static LISTING: Listing = Listing {
         Field { name: "credit_code", column: "account.credit_code", kind: Kind::Text },
         Field { name: "industry_code", column: "account.industry_code", kind: Kind::Text },
         Field { name: "territory_code", column: "account.territory_code", kind: Kind::Text },
-        Field { name: "parent_account_id", column: "account.parent_id", kind: Kind::Id },
+        Field { name: "parent_account_id", column: "account.parent_id", kind: Kind::Shown(&Kind::Id, "parent.territory_path") },
         Field { name: "tier", column: "account.tier", kind: Kind::Enum(&[("TIER_A", "A"), ("TIER_B", "B"), ("TIER_C", "C")]) },
         Field { name: "state", column: "account.state", kind: Kind::Enum(&STATES) },
         Field { name: "source", column: "account.source", kind: Kind::Text },

@@ -9,6 +9,7 @@ use guanxi_proto::r#type::v1::LocalizedText;
 use time::OffsetDateTime;
 
 use super::model::{Levels, NewTerritory, Territory};
+use crate::error::Error;
 use crate::registry::place;
 
 const MAX_CODE: usize = 32;
@@ -95,6 +96,14 @@ pub(super) fn check_level(prefix: &str, level: &str, levels: &Levels) -> Result<
     Err(Violation::new(format!("{prefix}.level"), ErrorReason::UnknownValue)
         .with("value", level)
         .with("expected", known.join(", ")))
+}
+
+/// Refuses a code that a deleted territory had.
+pub(super) fn check_code(code: &str, retired: &[String]) -> Result<(), Error> {
+    if retired.iter().any(|retired| retired == code) {
+        return Err(Error::Exists { resource: "territory", field: "code", value: code.to_owned() });
+    }
+    Ok(())
 }
 
 /// A root is for those who see the whole tree; for the others a parent is required.

@@ -47,13 +47,14 @@ impl Rows for TerritoryRpc {
         // Rows may move territories, so the tree is held alone.
         store::lock_tree(transaction, "territory", true).await?;
         let scope = self.registry.scope(call);
-        let parsed: Vec<_> = rows.iter().map(|row| convert::new_territory("territory", row.territory.clone())).collect();
+        let parsed: Vec<_> = rows.iter().map(|row| convert::new_territory("territory", row.territory.as_deref().cloned())).collect();
         let codes = parsed.iter().flatten().flat_map(|new| [Some(new.code.clone()), new.parent_code.clone()]);
         let codes: Vec<String> = codes.flatten().collect();
         let known = store::find(transaction, &Scope::everything(), &codes).await?;
         let mut batch = Batch {
             scope,
             levels: store::levels(transaction).await?,
+            retired: store::retired(transaction, &codes).await?,
             known: known.into_iter().map(|territory| (territory.code.clone(), territory)).collect(),
             mode: import.mode,
             now: call.now,
@@ -78,6 +79,7 @@ impl Rows for TerritoryRpc {
 struct Batch {
     scope: Scope,
     levels: Levels,
+    retired: Vec<String>,
     known: HashMap<String, Territory>,
     mode: Mode,
     now: OffsetDateTime,
@@ -96,6 +98,7 @@ impl Batch {
             if parent.is_none() {
                 convert::check_root("territory", &self.scope)?;
             }
+            convert::check_code(&new.code, &self.retired)?;
             let territory = new.place(parent.as_ref(), &self.levels, guanxi_db::new_id(self.now), self.now)?;
             self.known.insert(territory.code.clone(), territory.clone());
             if self.mode != Mode::ReportDifferences {

@@ -61,8 +61,8 @@ impl TerritoryService for TerritoryRpc {
         let new = convert::new_territory("territory", request.territory)?;
         let (scope, id) = (self.registry.scope(&call), guanxi_db::new_id(call.now));
         let mut transaction = self.registry.begin().await?;
-        if self.registry.claim(&mut transaction, key.as_ref(), id, call.now).await?.is_some() {
-            let territory = store::get(&mut transaction, &scope, &new.code).await?;
+        if let Some(first) = self.registry.claim(&mut transaction, key.as_ref(), id, call.now).await? {
+            let territory = store::get_by_id(&mut transaction, &scope, first, &new.code).await?;
             return Ok(Response::new(CreateTerritoryResponse { territory: Some(convert::territory(&territory, &scope)), position: 0 }));
         }
         store::lock_tree(&mut transaction, "territory", false).await?;
@@ -72,6 +72,7 @@ impl TerritoryService for TerritoryRpc {
             Some(parent_code) => Some(store::get(&mut transaction, &scope, parent_code).await?),
             None => convert::check_root("territory", &scope).map(|()| None)?,
         };
+        convert::check_code(&new.code, &store::retired(&mut transaction, std::slice::from_ref(&new.code)).await?)?;
         let territory = new.place(parent.as_ref(), &levels, id, call.now)?;
         store::insert(&mut transaction, std::slice::from_ref(&territory)).await?;
         let position = self.commit(transaction, &call, "territory.created", None, Some(&territory)).await?;
@@ -95,6 +96,7 @@ impl TerritoryService for TerritoryRpc {
         })?;
         let scope = self.registry.scope(&call);
         let within = self.registry.within(&scope, &request.under_code)?;
+        let query = query.seen_from(&scope.ranges());
         let mut connection = self.registry.connection().await?;
         let (page, total) = store::list(&mut connection, &within, &query, request.with_total).await?;
         connection.release();
@@ -180,7 +182,7 @@ impl TerritoryService for TerritoryRpc {
         store::lock_tree(&mut transaction, "territory", true).await?;
         let before = store::lock(&mut transaction, &scope, &code).await?;
         check_etag(&request.etag, before.version)?;
-        store::delete(&mut transaction, &before).await?;
+        store::delete(&mut transaction, &before, call.now).await?;
         let position = self.commit(transaction, &call, "territory.deleted", Some(&before), None).await?;
         Ok(Response::new(DeleteTerritoryResponse { position }))
     }

@@ -4,6 +4,8 @@ use guanxi_auth::Scope;
 use guanxi_db::PgConnection;
 use guanxi_filter::{Field, Kind, Listing, Order, Page, PageQuery};
 use sqlx::types::Json;
+use time::OffsetDateTime;
+use uuid::Uuid;
 
 use super::model::{Levels, Territory};
 use crate::error::Error;
@@ -57,6 +59,24 @@ pub(crate) async fn find(connection: &mut PgConnection, scope: &Scope, codes: &[
 pub(crate) async fn get(connection: &mut PgConnection, scope: &Scope, code: &str) -> Result<Territory, Error> {
     let found = find(connection, scope, &[code.to_owned()]).await?;
     found.into_iter().next().ok_or_else(|| Error::NotFound { resource: "territory", value: code.to_owned() })
+}
+
+/// The territory of an id, or the refusal that the named one does not exist for this scope.
+pub(super) async fn get_by_id(connection: &mut PgConnection, scope: &Scope, id: Uuid, code: &str) -> Result<Territory, Error> {
+    let found = sqlx::query_as!(
+        Territory,
+        "select id, code, name_zh, name_en, level, parent_code, path, version, create_time, update_time \
+         from client_registry.territory where id = $1",
+        id,
+    );
+    let found = found.fetch_optional(connection).await?.filter(|territory| scope.contains(&territory.path));
+    found.ok_or_else(|| Error::NotFound { resource: "territory", value: code.to_owned() })
+}
+
+/// Which of the codes a deleted territory had: grants, events and other systems may still mean that one by them.
+pub(super) async fn retired(connection: &mut PgConnection, codes: &[String]) -> Result<Vec<String>, Error> {
+    let retired = sqlx::query_scalar!("select code from client_registry.territory_retired where code = any($1)", codes);
+    Ok(retired.fetch_all(connection).await?)
 }
 
 /// Territories by code for whoever places accounts in them: none of them moves or goes until the transaction ends.
@@ -143,7 +163,16 @@ pub(super) async fn move_subtree(connection: &mut PgConnection, old: &str, new: 
     Ok(accounts.rows_affected())
 }
 
-pub(super) async fn delete(connection: &mut PgConnection, territory: &Territory) -> Result<(), Error> {
+/// Deletes for good; the code is never used again.
+pub(super) async fn delete(connection: &mut PgConnection, territory: &Territory, now: OffsetDateTime) -> Result<(), Error> {
+    sqlx::query_scalar!(
+        "insert into client_registry.territory_retired (code, territory_id, delete_time) values ($1, $2, $3) returning code",
+        territory.code,
+        territory.id,
+        now,
+    )
+    .fetch_one(&mut *connection)
+    .await?;
     let outcome = sqlx::query!("delete from client_registry.territory where id = $1", territory.id).execute(connection).await;
     let not_empty = |kind| Error::TerritoryNotEmpty { code: territory.code.clone(), kind };
     match outcome.map_err(guanxi_db::Error::from) {
@@ -152,6 +181,9 @@ pub(super) async fn delete(connection: &mut PgConnection, territory: &Territory)
         outcome => Ok(outcome.map(|_| ())?),
     }
 }
+
+/// The path of the parent.
+const PARENT_PATH: &str = "left(path, -length(code) - 1)";
 
 /// How territories are listed.
 pub(super) static LISTING: Listing = Listing {
@@ -163,7 +195,7 @@ pub(super) static LISTING: Listing = Listing {
     fields: &[
         Field { name: "code", column: "code", kind: Kind::Text },
         Field { name: "level", column: "level", kind: Kind::Text },
-        Field { name: "parent_code", column: "parent_code", kind: Kind::Text },
+        Field { name: "parent_code", column: "parent_code", kind: Kind::Shown(&Kind::Text, PARENT_PATH) },
         Field { name: "name.zh", column: "name_zh", kind: Kind::Text },
         Field { name: "name.en", column: "name_en", kind: Kind::Text },
     ],

@@ -77,7 +77,7 @@ async fn bytes_that_are_no_message_are_malformed() {
         ("bytes that are no UTF-8", create(b"\xff\xfe")),
         ("GBK", create(b"\xc9\xee\xdb\xda")),
     ] {
-        let status = refused(&world, CREATE, &[message.clone()], MALFORMED).await;
+        let status = refused(&world, CREATE, std::slice::from_ref(&message), MALFORMED).await;
         assert!(!status.message().contains("Account"), "{name}: {status:?}");
     }
     refused(&world, IMPORT, &[vec![0xff; 64]], MALFORMED).await;
@@ -97,7 +97,8 @@ async fn there_is_no_such_method() {
     ] {
         let status = refused(&world, path, &[vec![]], UNKNOWN).await;
         assert!(status.message().contains(path), "{status:?}");
-        let without_token = wire::call_raw(&world.service().channel, Caller::default(), path, vec![vec![]]).await.unwrap_err();
+        let without_token =
+            wire::call_raw(&world.service().channel, Caller::default(), path, vec![vec![]]).await.unwrap_err();
         assert_eq!(reason(&without_token), "METHOD_UNKNOWN");
     }
 }

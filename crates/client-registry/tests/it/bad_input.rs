@@ -1,9 +1,10 @@
 //! Wrong requests: each is refused with a published reason, the field and what to do, in the caller's language, and changes nothing.
+//! Those about accounts are in `bad_account.rs`, wrong rows in `bad_import.rs`, what cannot be written as JSON in `bad_bytes.rs`.
 
 use serde_json::{Value as Json, json};
 use tonic::Code;
 
-use crate::refused::{Case, World, check, fields, refusal};
+use crate::refused::{Case, NOBODY, World, account, check, fields, refusal};
 use crate::support::{Service, metadata, reason, violations};
 use crate::wire;
 
@@ -12,13 +13,6 @@ const GET: &str = "AccountService/GetAccount";
 const BATCH: &str = "AccountService/BatchGetAccounts";
 const LIST: &str = "AccountService/ListAccounts";
 const SEARCH: &str = "AccountService/SearchAccounts";
-const UPDATE: &str = "AccountService/UpdateAccount";
-const DELETE: &str = "AccountService/DeleteAccount";
-const UNDELETE: &str = "AccountService/UndeleteAccount";
-const ACTIVATE: &str = "AccountService/ActivateAccount";
-const TIER: &str = "AccountService/SetAccountTier";
-const PERIODS: &str = "AccountService/ListAccountTierPeriods";
-const TREE: &str = "AccountService/GetAccountTree";
 const IMPORT: &str = "AccountService/ImportAccounts";
 const EXPORT: &str = "AccountService/ExportAccounts";
 const CREATE_TERRITORY: &str = "TerritoryService/CreateTerritory";
@@ -30,21 +24,6 @@ const DELETE_TERRITORY: &str = "TerritoryService/DeleteTerritory";
 const IMPORT_TERRITORIES: &str = "TerritoryService/ImportTerritories";
 const FOLLOW: &str = "EventFeedService/Follow";
 const CHANGES: &str = "ChangeService/ListChanges";
-
-/// An id that nobody has.
-const NOBODY: &str = "0192f0c1-2345-7abc-8def-0123456789ab";
-
-#[tokio::test]
-async fn accounts_refuse_what_is_wrong_with_a_field() {
-    let world = World::start().await;
-    check(&world, account_fields(&world)).await;
-}
-
-#[tokio::test]
-async fn accounts_refuse_what_the_state_of_things_does_not_allow() {
-    let world = World::start().await;
-    check(&world, account_states(&world)).await;
-}
 
 #[tokio::test]
 async fn queries_are_refused_where_they_cannot_be_answered() {
@@ -66,256 +45,251 @@ async fn imports_refuse_wrong_options() {
 
 /// Every case of this file, for the check that no published reason is left out.
 pub(crate) fn cases(world: &World) -> Vec<Case> {
-    [account_fields(world), account_states(world), queries(world), territories(world), imports(world)].into_iter().flatten().collect()
+    [queries(world), territories(world), imports(world)].into_iter().flatten().collect()
 }
 
-/// An account that is right but for the given fields.
-fn account(mut fields: Json) -> Json {
-    let object = fields.as_object_mut().unwrap();
-    object.entry("legalName").or_insert_with(|| json!("样例科技有限公司"));
-    object.entry("territoryCode").or_insert_with(|| json!("440305"));
-    json!({ "account": fields })
-}
-
-fn account_fields(world: &World) -> Vec<Case> {
-    let wrong = |name, account_: Json, wrong: &[(&str, &'static str)]| fields(name, CREATE, account(account_), wrong);
-    let many: Vec<String> = (0..21).map(|number| format!("别名{number}")).collect();
-    let attributes: Json = (0..101).map(|number| (format!("a{number}"), json!("1"))).collect::<serde_json::Map<_, _>>().into();
-    let long = "长".repeat(10_000);
-    let mut cases = vec![
-        wrong("a wrong check digit", json!({"creditCode": "91110000600037341N"}), &[("account.credit_code", "CREDIT_CODE_CHECK_DIGIT")]),
-        wrong("a short credit code", json!({"creditCode": "9111000060003734"}), &[("account.credit_code", "CREDIT_CODE_LENGTH")]),
-        wrong("a letter that no credit code has", json!({"creditCode": "9111000060003734IL"}), &[("account.credit_code", "CREDIT_CODE_CHARSET")]),
-        wrong("a full-width credit code", json!({"creditCode": "９１１１００００６０００３７３４１Ｌ"}), &[("account.credit_code", "CREDIT_CODE_CHARSET")]),
-        fields("no account", CREATE, json!({}), &[("account", "REQUIRED")]),
-        fields("an empty account", CREATE, json!({"account": {}}), &[("account.legal_name", "REQUIRED"), ("account.territory_code", "REQUIRED")]),
-        wrong("10,000 characters", json!({"legalName": long, "shortName": long, "address": long, "source": long, "tags": [long]}), &[
-            ("account.legal_name", "TOO_LONG"),
-            ("account.short_name", "TOO_LONG"),
-            ("account.address", "TOO_LONG"),
-            ("account.source", "TOO_LONG"),
-            ("account.tags[0]", "TOO_LONG"),
-        ]),
-        wrong("10^18", json!({"employeeCount": "1000000000000000000", "registeredCapital": {"currencyCode": "CNY", "amount": "1000000000000000000"}}), &[
-            ("account.employee_count", "OUT_OF_RANGE"),
-            ("account.registered_capital.amount", "FORMAT"),
-        ]),
-        wrong("numbers below the least", json!({"employeeCount": "-1", "taxRank": 0, "registeredCapital": {"currencyCode": "CNY", "amount": "-0.01"}}), &[
-            ("account.employee_count", "OUT_OF_RANGE"),
-            ("account.registered_capital.amount", "FORMAT"),
-            ("account.tax_rank", "OUT_OF_RANGE"),
-        ]),
-        wrong("a currency that is none", json!({"registeredCapital": {"currencyCode": "元", "amount": "1"}}), &[("account.registered_capital.currency_code", "FORMAT")]),
-        wrong("too many aliases", json!({"aliases": many}), &[("account.aliases", "TOO_MANY")]),
-        wrong("an alias and a tag twice", json!({"aliases": ["样例", "样例"], "tags": ["重点", "重点"]}), &[("account.aliases[1]", "DUPLICATE"), ("account.tags[1]", "DUPLICATE")]),
-        wrong("two ids of one system", json!({"externalIds": [{"system": "boss", "value": "8"}, {"system": "boss", "value": "9"}]}), &[("account.external_ids[1]", "DUPLICATE")]),
-        wrong("ids of no system", json!({"externalIds": [{"value": "8"}, {"system": "BOSS", "value": "8"}, {"system": "crm"}]}), &[
-            ("account.external_ids[0].system", "REQUIRED"),
-            ("account.external_ids[1].system", "FORMAT"),
-            ("account.external_ids[2].value", "REQUIRED"),
-        ]),
-        wrong("too many attributes", json!({"attributes": attributes}), &[("account.attributes", "TOO_MANY")]),
-        wrong("attributes that cannot be kept", json!({"attributes": {"名": "1", "long": "长".repeat(1_001), "line": "a\u{0}b"}}), &[
-            ("account.attributes[line]", "FORMAT"),
-            ("account.attributes[long]", "TOO_LONG"),
-            ("account.attributes", "FORMAT"),
-        ]),
-        wrong("a masked person", json!({"legalRepresentative": "张**"}), &[("account.legal_representative", "FORMAT")]),
-        wrong("an industry that there is not", json!({"industryCode": "Z99"}), &[("account.industry_code", "FORMAT")]),
-        wrong("a parent that is no id", json!({"parentAccountId": "1"}), &[("account.parent_account_id", "FORMAT")]),
-        wrong("a territory that is no code", json!({"territoryCode": "深圳"}), &[("account.territory_code", "FORMAT")]),
-        fields("a request id that is no UUID", CREATE, json!({"account": account(json!({}))["account"], "requestId": "1"}), &[("request_id", "FORMAT")]),
-        fields("no key", GET, json!({}), &[("key", "REQUIRED")]),
-        fields("an id that is none", GET, json!({"id": "../../etc/passwd"}), &[("id", "FORMAT")]),
-        fields("an id with a zero character", GET, json!({"id": "\u{0}"}), &[("id", "FORMAT")]),
-        fields("an empty credit code", GET, json!({"creditCode": ""}), &[("credit_code", "REQUIRED")]),
-        fields("an external id without a system", GET, json!({"externalId": {"value": "1"}}), &[("external_id.system", "REQUIRED")]),
-        fields("no ids", BATCH, json!({}), &[("ids", "REQUIRED")]),
-        fields("201 ids", BATCH, json!({"ids": vec![NOBODY; 201]}), &[("ids", "TOO_MANY")]),
-        fields("wrong ids among right ones", BATCH, json!({"ids": [NOBODY, "x", NOBODY, ""]}), &[("ids[1]", "FORMAT"), ("ids[3]", "REQUIRED")]),
-        fields("an update of nothing", UPDATE, json!({}), &[("account", "REQUIRED")]),
-        fields("an update without an id", UPDATE, json!({"account": {"shortName": "新"}}), &[("account.id", "REQUIRED")]),
-        fields("masks with paths that cannot be changed", UPDATE, json!({"account": {"id": world.known}, "updateMask": "legalName,state,noSuchField"}), &[
-            ("update_mask", "MASK_PATH_UNKNOWN"),
-            ("update_mask", "MASK_PATH_UNKNOWN"),
-            ("account.legal_name", "REQUIRED"),
-        ]),
-        fields("an update that empties what is required", UPDATE, json!({"account": {"id": world.known}, "updateMask": "legalName,territoryCode"}), &[
-            ("account.legal_name", "REQUIRED"),
-            ("account.territory_code", "REQUIRED"),
-        ]),
-        fields("a tier that there is not", TIER, json!({"id": world.known, "tier": 99, "reason": "r"}), &[("tier", "UNKNOWN_VALUE")]),
-        fields("a tier without a reason", TIER, json!({"id": world.known, "tier": "TIER_A"}), &[("reason", "REQUIRED")]),
-        fields("a tier from tomorrow on", TIER, json!({"id": world.known, "tier": "TIER_A", "reason": "r", "startDate": "2999-01-01"}), &[("start_date", "OUT_OF_RANGE")]),
-        fields("the same tier from tomorrow on", TIER, json!({"id": world.known, "reason": "r", "startDate": "2999-01-01"}), &[("start_date", "OUT_OF_RANGE")]),
-        fields("a tier since before there were dates", TIER, json!({"id": world.known, "tier": "TIER_A", "reason": "r", "startDate": "-9999-01-01"}), &[("start_date", "FORMAT")]),
-        fields("everything wrong with a tier", TIER, json!({"id": "", "tier": -1, "reason": "长".repeat(501), "startDate": "2026-02-30"}), &[
-            ("id", "REQUIRED"),
-            ("tier", "UNKNOWN_VALUE"),
-            ("reason", "TOO_LONG"),
-            ("start_date", "FORMAT"),
-        ]),
-    ];
-    for method in [DELETE, UNDELETE, ACTIVATE, TREE] {
-        cases.push(fields("an id that is none", method, json!({"id": "1"}), &[("id", "FORMAT")]));
-        cases.push(refusal("an id that nobody has", method, json!({"id": NOBODY}), Code::NotFound, "RESOURCE_NOT_FOUND"));
-    }
-    cases.push(fields("an id that is none", PERIODS, json!({"accountId": "1"}), &[("account_id", "FORMAT")]));
-    for control in ["\u{0}", "\u{7}", "\u{1b}", "\u{7f}", "\u{85}", "\n", "\r"] {
-        let name = format!("样例{control}公司");
-        let text = json!({"legalName": name, "shortName": name, "aliases": [name], "address": name, "legalRepresentative": name, "source": name, "tags": [name],
-            "externalIds": [{"system": "crm", "value": name}]});
-        cases.push(wrong("a control character", text, &[
-            ("account.legal_name", "FORMAT"),
-            ("account.short_name", "FORMAT"),
-            ("account.aliases[0]", "FORMAT"),
-            ("account.external_ids[0].value", "FORMAT"),
-            ("account.address", "FORMAT"),
-            ("account.legal_representative", "FORMAT"),
-            ("account.source", "FORMAT"),
-            ("account.tags[0]", "FORMAT"),
-        ]));
-    }
-    cases
-}
-
-fn account_states(world: &World) -> Vec<Case> {
-    let not_found = |name, method, request| refusal(name, method, request, Code::NotFound, "RESOURCE_NOT_FOUND");
-    let create = |name, account_: Json, code, reason| refusal(name, CREATE, account(account_), code, reason);
-    let update = |name, account: Json, code, reason| refusal(name, UPDATE, json!({ "account": account }), code, reason);
-    let (exists, forbidden) = (Code::AlreadyExists, Code::FailedPrecondition);
-    let mut cases = vec![
-        create("an unknown territory", json!({"territoryCode": "999999"}), Code::NotFound, "RESOURCE_NOT_FOUND"),
-        create("an unknown parent", json!({"parentAccountId": NOBODY}), Code::NotFound, "RESOURCE_NOT_FOUND"),
-        create("a deleted parent", json!({"parentAccountId": world.deleted}), forbidden, "STATE_FORBIDS"),
-        create("a credit code that another has", json!({"creditCode": World::CREDIT_CODE}), exists, "RESOURCE_EXISTS"),
-        create("an external id that another has", json!({"externalIds": [{"system": "boss", "value": "1"}]}), exists, "RESOURCE_EXISTS"),
-        create("an eleventh level", json!({"parentAccountId": world.chain[9]}), forbidden, "ACCOUNT_TREE_TOO_DEEP"),
-        create("a territory outside one's own", json!({"territoryCode": "330100"}), Code::NotFound, "RESOURCE_NOT_FOUND").by_director(),
-        create("the territory above one's own", json!({"territoryCode": "440000"}), Code::NotFound, "RESOURCE_NOT_FOUND").by_director(),
-        create("a parent outside one's territory", json!({"parentAccountId": world.outside}), Code::NotFound, "RESOURCE_NOT_FOUND").by_director(),
-        refusal("a request id of another request", CREATE, json!({"account": account(json!({}))["account"], "requestId": world.request_id}), exists, "REQUEST_ID_REUSED"),
-        update("an unknown territory", json!({"id": world.known, "territoryCode": "999999"}), Code::NotFound, "RESOURCE_NOT_FOUND"),
-        update("a territory outside one's own", json!({"id": world.known, "territoryCode": "330100"}), Code::NotFound, "RESOURCE_NOT_FOUND").by_director(),
-        update("a parent outside one's territory", json!({"id": world.known, "parentAccountId": world.outside}), Code::NotFound, "RESOURCE_NOT_FOUND").by_director(),
-        update("an account outside one's territory", json!({"id": world.outside, "shortName": "新"}), Code::NotFound, "RESOURCE_NOT_FOUND").by_director(),
-        update("an unknown parent", json!({"id": world.known, "parentAccountId": NOBODY}), Code::NotFound, "RESOURCE_NOT_FOUND"),
-        update("an account that is its own parent", json!({"id": world.chain[0], "parentAccountId": world.chain[0]}), forbidden, "ACCOUNT_CYCLE"),
-        update("a cycle of parents", json!({"id": world.chain[0], "parentAccountId": world.chain[2]}), forbidden, "ACCOUNT_CYCLE"),
-        update("a hierarchy under a hierarchy", json!({"id": world.parent, "parentAccountId": world.chain[8]}), forbidden, "ACCOUNT_TREE_TOO_DEEP"),
-        update("a deleted account", json!({"id": world.deleted, "shortName": "新"}), forbidden, "STATE_FORBIDS"),
-        update("an account that nobody has", json!({"id": NOBODY, "shortName": "新"}), Code::NotFound, "RESOURCE_NOT_FOUND"),
-        update("a stale etag", json!({"id": world.active, "shortName": "新", "etag": "\"1\""}), Code::Aborted, "ETAG_MISMATCH"),
-        update("a credit code that another has", json!({"id": world.active, "creditCode": World::CREDIT_CODE}), exists, "RESOURCE_EXISTS"),
-        update("an external id that another has", json!({"id": world.active, "externalIds": [{"system": "boss", "value": "1"}]}), exists, "RESOURCE_EXISTS"),
-        refusal("a parent with subsidiaries", DELETE, json!({"id": world.parent}), forbidden, "ACCOUNT_HAS_SUBSIDIARIES"),
-        refusal("a deleted account", DELETE, json!({"id": world.deleted}), forbidden, "STATE_FORBIDS"),
-        refusal("an account that is not deleted", UNDELETE, json!({"id": world.known}), exists, "ACCOUNT_NOT_DELETED"),
-        refusal("an account whose parent is deleted", UNDELETE, json!({"id": world.deleted_child}), forbidden, "STATE_FORBIDS"),
-        refusal("an active account", ACTIVATE, json!({"id": world.active}), forbidden, "STATE_FORBIDS"),
-        refusal("a deleted account", ACTIVATE, json!({"id": world.deleted}), forbidden, "STATE_FORBIDS"),
-        refusal("a deleted account", TIER, json!({"id": world.deleted, "tier": "TIER_A", "reason": "r"}), forbidden, "STATE_FORBIDS"),
-        fields("a tier from before the current one", TIER, json!({"id": world.active, "tier": "TIER_B", "reason": "r", "startDate": "2020-01-01"}), &[("start_date", "OUT_OF_RANGE")]),
-        not_found("a credit code that nobody has", GET, json!({"creditCode": "91440300192192192L"})),
-        not_found("an external id that nobody has", GET, json!({"externalId": {"system": "boss", "value": "0"}})),
-        not_found("an id that nobody has", PERIODS, json!({"accountId": NOBODY})),
-    ];
-    for method in [DELETE, ACTIVATE] {
-        cases.push(refusal("a stale etag", method, json!({"id": world.known, "etag": "\"7\""}), Code::Aborted, "ETAG_MISMATCH"));
-    }
-    cases
-}
-
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 fn queries(world: &World) -> Vec<Case> {
     let list = |name, request, wrong: &[(&str, &'static str)]| fields(name, LIST, request, wrong);
     let mut cases = vec![
         list("a negative page size", json!({"pageSize": -1}), &[("page_size", "OUT_OF_RANGE")]),
-        list("a filter on an unknown field", json!({"filter": "legal_representative = 张三"}), &[("filter", "FILTER_FIELD_UNKNOWN")]),
+        list(
+            "a filter on an unknown field",
+            json!({"filter": "legal_representative = 张三"}),
+            &[("filter", "FILTER_FIELD_UNKNOWN")],
+        ),
         list("a filter of the wrong type", json!({"filter": "employee_count = many"}), &[("filter", "FILTER_TYPE")]),
         list("an operator that the field has not", json!({"filter": "tier > TIER_A"}), &[("filter", "FILTER_TYPE")]),
         list("a filter that cannot be read", json!({"filter": "tier = "}), &[("filter", "FILTER_SYNTAX")]),
-        list("a filter with a zero character", json!({"filter": "legal_name = \"a\u{0}\""}), &[("filter", "FILTER_SYNTAX")]),
-        list("a filter of 10,000 characters", json!({"filter": format!("legal_name = {}", "长".repeat(10_000))}), &[("filter", "FILTER_SYNTAX")]),
-        list("a number of 19 digits", json!({"filter": "employee_count > 10000000000000000000"}), &[("filter", "FILTER_TYPE")]),
+        list(
+            "a filter with a zero character",
+            json!({"filter": "legal_name = \"a\u{0}\""}),
+            &[("filter", "FILTER_SYNTAX")],
+        ),
+        list(
+            "a filter of 10,000 characters",
+            json!({"filter": format!("legal_name = {}", "长".repeat(10_000))}),
+            &[("filter", "FILTER_SYNTAX")],
+        ),
+        list(
+            "a number of 19 digits",
+            json!({"filter": "employee_count > 10000000000000000000"}),
+            &[("filter", "FILTER_TYPE")],
+        ),
         list("an order that no index serves", json!({"orderBy": "legal_name"}), &[("order_by", "ORDER_UNKNOWN")]),
-        list("the token of another query", json!({"pageToken": world.page_token}), &[("page_token", "PAGE_TOKEN_INVALID")]),
-        list("no token", json!({"pageSize": 2, "filter": "public_sector = false", "pageToken": "garbage\u{0}"}), &[("page_token", "PAGE_TOKEN_INVALID")]),
-        list("everything wrong at once", json!({"pageSize": -5, "filter": "a = 1 b = 2", "orderBy": "x desc", "pageToken": "?"}), &[
-            ("page_size", "OUT_OF_RANGE"),
-            ("page_token", "PAGE_TOKEN_INVALID"),
-            ("filter", "FILTER_FIELD_UNKNOWN"),
-            ("filter", "FILTER_FIELD_UNKNOWN"),
-            ("order_by", "ORDER_UNKNOWN"),
-        ]),
+        list(
+            "the token of another query",
+            json!({"pageToken": world.page_token}),
+            &[("page_token", "PAGE_TOKEN_INVALID")],
+        ),
+        list(
+            "no token",
+            json!({"pageSize": 2, "filter": "public_sector = false", "pageToken": "garbage\u{0}"}),
+            &[("page_token", "PAGE_TOKEN_INVALID")],
+        ),
+        list(
+            "everything wrong at once",
+            json!({"pageSize": -5, "filter": "a = 1 b = 2", "orderBy": "x desc", "pageToken": "?"}),
+            &[
+                ("page_size", "OUT_OF_RANGE"),
+                ("page_token", "PAGE_TOKEN_INVALID"),
+                ("filter", "FILTER_FIELD_UNKNOWN"),
+                ("filter", "FILTER_FIELD_UNKNOWN"),
+                ("order_by", "ORDER_UNKNOWN"),
+            ],
+        ),
         refusal("an unknown territory", LIST, json!({"territoryCode": "999999"}), Code::NotFound, "RESOURCE_NOT_FOUND"),
-        refusal("a territory that is no code", LIST, json!({"territoryCode": "\u{0}'"}), Code::NotFound, "RESOURCE_NOT_FOUND"),
-        refusal("an unknown territory", EXPORT, json!({"territoryCode": "999999"}), Code::NotFound, "RESOURCE_NOT_FOUND"),
+        refusal(
+            "a territory that is no code",
+            LIST,
+            json!({"territoryCode": "\u{0}'"}),
+            Code::NotFound,
+            "RESOURCE_NOT_FOUND",
+        ),
+        refusal(
+            "an unknown territory",
+            EXPORT,
+            json!({"territoryCode": "999999"}),
+            Code::NotFound,
+            "RESOURCE_NOT_FOUND",
+        ),
         fields("a filter that cannot be read", EXPORT, json!({"filter": "((("}), &[("filter", "FILTER_SYNTAX")]),
         fields("one character", SEARCH, json!({"query": "深"}), &[("query", "QUERY_TOO_SHORT")]),
         fields("nothing to search for", SEARCH, json!({"query": " "}), &[("query", "REQUIRED")]),
         fields("punctuation", SEARCH, json!({"query": "(.)\u{0}"}), &[("query", "QUERY_TOO_SHORT")]),
         fields("a long query", SEARCH, json!({"query": "长".repeat(101)}), &[("query", "TOO_LONG")]),
-        fields("a negative page size", SEARCH, json!({"query": "样例", "pageSize": -1}), &[("page_size", "OUT_OF_RANGE")]),
-        refusal("an unknown territory", SEARCH, json!({"query": "样例", "territoryCode": "999999"}), Code::NotFound, "RESOURCE_NOT_FOUND"),
-        fields("the token of another method", LIST_TERRITORIES, json!({"pageSize": 2, "pageToken": world.page_token}), &[("page_token", "PAGE_TOKEN_INVALID")]),
-        refusal("an unknown territory", LIST_TERRITORIES, json!({"underCode": "999999"}), Code::NotFound, "RESOURCE_NOT_FOUND"),
+        fields(
+            "a negative page size",
+            SEARCH,
+            json!({"query": "样例", "pageSize": -1}),
+            &[("page_size", "OUT_OF_RANGE")],
+        ),
+        refusal(
+            "an unknown territory",
+            SEARCH,
+            json!({"query": "样例", "territoryCode": "999999"}),
+            Code::NotFound,
+            "RESOURCE_NOT_FOUND",
+        ),
+        fields(
+            "the token of another method",
+            LIST_TERRITORIES,
+            json!({"pageSize": 2, "pageToken": world.page_token}),
+            &[("page_token", "PAGE_TOKEN_INVALID")],
+        ),
+        refusal(
+            "an unknown territory",
+            LIST_TERRITORIES,
+            json!({"underCode": "999999"}),
+            Code::NotFound,
+            "RESOURCE_NOT_FOUND",
+        ),
         fields("no resource", CHANGES, json!({}), &[("subject", "FORMAT")]),
         fields("a resource that is none", CHANGES, json!({"subject": "account/1"}), &[("subject", "FORMAT")]),
-        fields("a noun with a zero character", CHANGES, json!({"subject": format!("a\u{0}/{NOBODY}")}), &[("subject", "FORMAT")]),
-        refusal("a resource that nobody has", CHANGES, json!({"subject": format!("account/{NOBODY}")}), Code::NotFound, "RESOURCE_NOT_FOUND"),
-        fields("everything wrong with a page", CHANGES, json!({"subject": format!("account/{}", world.known), "pageSize": -1, "pageToken": "MSBhY2NvdW50L3g"}), &[
-            ("page_size", "OUT_OF_RANGE"),
-            ("page_token", "PAGE_TOKEN_INVALID"),
-        ]),
+        fields(
+            "a noun with a zero character",
+            CHANGES,
+            json!({"subject": format!("a\u{0}/{NOBODY}")}),
+            &[("subject", "FORMAT")],
+        ),
+        refusal(
+            "a resource that nobody has",
+            CHANGES,
+            json!({"subject": format!("account/{NOBODY}")}),
+            Code::NotFound,
+            "RESOURCE_NOT_FOUND",
+        ),
+        fields(
+            "everything wrong with a page",
+            CHANGES,
+            json!({"subject": format!("account/{}", world.known), "pageSize": -1, "pageToken": "MSBhY2NvdW50L3g"}),
+            &[("page_size", "OUT_OF_RANGE"), ("page_token", "PAGE_TOKEN_INVALID")],
+        ),
         fields("a negative position", FOLLOW, json!({"afterPosition": "-1"}), &[("after_position", "OUT_OF_RANGE")]),
         fields("too many types", FOLLOW, json!({"types": vec!["x"; 51]}), &[("types", "TOO_MANY")]),
-        refusal("a position beyond the head", FOLLOW, json!({"afterPosition": "1000000000000000000"}), Code::OutOfRange, "POSITION_UNKNOWN"),
+        refusal(
+            "a position beyond the head",
+            FOLLOW,
+            json!({"afterPosition": "1000000000000000000"}),
+            Code::OutOfRange,
+            "POSITION_UNKNOWN",
+        ),
     ];
     for time in ["2026-13-01T00:00:00Z", "yesterday", "99999-01-01T00:00:00Z"] {
-        cases.push(list("a time that is none", json!({"filter": format!("create_time > \"{time}\"")}), &[("filter", "FILTER_TYPE")]));
+        cases.push(list(
+            "a time that is none",
+            json!({"filter": format!("create_time > \"{time}\"")}),
+            &[("filter", "FILTER_TYPE")],
+        ));
     }
     cases
 }
 
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 fn territories(world: &World) -> Vec<Case> {
     let _ = world;
     let territory = |fields: Json| {
-        let mut territory = json!({"code": "440306", "name": {"zh": "宝安区"}, "level": "COUNTY", "parentCode": "440300"});
+        let mut territory =
+            json!({"code": "440306", "name": {"zh": "宝安区"}, "level": "COUNTY", "parentCode": "440300"});
         territory.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
         json!({ "territory": territory })
     };
-    let create = |name, fields_: Json, wrong: &[(&str, &'static str)]| fields(name, CREATE_TERRITORY, territory(fields_), wrong);
+    let create =
+        |name, fields_: Json, wrong: &[(&str, &'static str)]| fields(name, CREATE_TERRITORY, territory(fields_), wrong);
     let forbidden = |name, method, request, reason| refusal(name, method, request, Code::FailedPrecondition, reason);
     let not_found = |name, method, request| refusal(name, method, request, Code::NotFound, "RESOURCE_NOT_FOUND");
     vec![
         fields("no territory", CREATE_TERRITORY, json!({}), &[("territory", "REQUIRED")]),
-        create("everything wrong", json!({"code": "a/b", "name": {"zh": "", "en": "a\u{0}"}, "level": "", "parentCode": "长".repeat(40)}), &[
-            ("territory.code", "FORMAT"),
-            ("territory.name.zh", "REQUIRED"),
-            ("territory.name.en", "FORMAT"),
-            ("territory.level", "REQUIRED"),
-            ("territory.parent_code", "FORMAT"),
-        ]),
-        create("a name of 10,000 characters", json!({"name": {"zh": "长".repeat(10_000)}}), &[("territory.name.zh", "TOO_LONG")]),
+        create(
+            "everything wrong",
+            json!({"code": "a/b", "name": {"zh": "", "en": "a\u{0}"}, "level": "", "parentCode": "长".repeat(40)}),
+            &[
+                ("territory.code", "FORMAT"),
+                ("territory.name.zh", "REQUIRED"),
+                ("territory.name.en", "FORMAT"),
+                ("territory.level", "REQUIRED"),
+                ("territory.parent_code", "FORMAT"),
+            ],
+        ),
+        create(
+            "a name of 10,000 characters",
+            json!({"name": {"zh": "长".repeat(10_000)}}),
+            &[("territory.name.zh", "TOO_LONG")],
+        ),
         create("a level that there is not", json!({"level": "VILLAGE"}), &[("territory.level", "UNKNOWN_VALUE")]),
-        create("a root of one's own", json!({"parentCode": ""}), &[("territory.parent_code", "REQUIRED")]).by_director(),
-        refusal("a code that another has", CREATE_TERRITORY, territory(json!({"code": "440305"})), Code::AlreadyExists, "RESOURCE_EXISTS"),
-        refusal("a request id of another request", CREATE_TERRITORY, json!({"territory": territory(json!({}))["territory"], "requestId": world.territory_request_id}), Code::AlreadyExists, "REQUEST_ID_REUSED"),
+        create("a root of one's own", json!({"parentCode": ""}), &[("territory.parent_code", "REQUIRED")])
+            .by_director(),
+        refusal(
+            "a code that another has",
+            CREATE_TERRITORY,
+            territory(json!({"code": "440305"})),
+            Code::AlreadyExists,
+            "RESOURCE_EXISTS",
+        ),
+        refusal(
+            "a request id of another request",
+            CREATE_TERRITORY,
+            json!({"territory": territory(json!({}))["territory"], "requestId": world.territory_request_id}),
+            Code::AlreadyExists,
+            "REQUEST_ID_REUSED",
+        ),
         not_found("an unknown parent", CREATE_TERRITORY, territory(json!({"parentCode": "999999"}))),
-        not_found("a parent outside one's own", CREATE_TERRITORY, territory(json!({"parentCode": "330100"}))).by_director(),
-        forbidden("a level above the parent's", CREATE_TERRITORY, territory(json!({"level": "PROVINCE"})), "TERRITORY_LEVEL_NOT_BELOW_PARENT"),
-        forbidden("a city under itself", MOVE_TERRITORY, json!({"code": "440300", "parentCode": "440300"}), "TERRITORY_CYCLE"),
+        not_found("a parent outside one's own", CREATE_TERRITORY, territory(json!({"parentCode": "330100"})))
+            .by_director(),
+        forbidden(
+            "a level above the parent's",
+            CREATE_TERRITORY,
+            territory(json!({"level": "PROVINCE"})),
+            "TERRITORY_LEVEL_NOT_BELOW_PARENT",
+        ),
+        forbidden(
+            "a city under itself",
+            MOVE_TERRITORY,
+            json!({"code": "440300", "parentCode": "440300"}),
+            "TERRITORY_CYCLE",
+        ),
         forbidden("a cycle", MOVE_TERRITORY, json!({"code": "440000", "parentCode": "440305"}), "TERRITORY_CYCLE"),
-        forbidden("a level that is not below", MOVE_TERRITORY, json!({"code": "330100", "parentCode": "440300"}), "TERRITORY_LEVEL_NOT_BELOW_PARENT"),
+        forbidden(
+            "a level that is not below",
+            MOVE_TERRITORY,
+            json!({"code": "330100", "parentCode": "440300"}),
+            "TERRITORY_LEVEL_NOT_BELOW_PARENT",
+        ),
         not_found("an unknown territory", MOVE_TERRITORY, json!({"code": "999999", "parentCode": "440300"})),
         not_found("an unknown parent", MOVE_TERRITORY, json!({"code": "440305", "parentCode": "999999"})),
-        not_found("a parent outside one's own", MOVE_TERRITORY, json!({"code": "440305", "parentCode": "330100"})).by_director(),
-        refusal("a stale etag", MOVE_TERRITORY, json!({"code": "440305", "parentCode": "440000", "etag": "\"9\""}), Code::Aborted, "ETAG_MISMATCH"),
+        not_found("a parent outside one's own", MOVE_TERRITORY, json!({"code": "440305", "parentCode": "330100"}))
+            .by_director(),
+        refusal(
+            "a stale etag",
+            MOVE_TERRITORY,
+            json!({"code": "440305", "parentCode": "440000", "etag": "\"9\""}),
+            Code::Aborted,
+            "ETAG_MISMATCH",
+        ),
         fields("nothing to move", MOVE_TERRITORY, json!({}), &[("code", "REQUIRED"), ("parent_code", "REQUIRED")]),
-        fields("a mask with a path that cannot be changed", UPDATE_TERRITORY, json!({"territory": {"code": "440305"}, "updateMask": "level"}), &[("update_mask", "MASK_PATH_UNKNOWN")]),
-        fields("a name that is emptied", UPDATE_TERRITORY, json!({"territory": {"code": "440305"}, "updateMask": "name"}), &[("territory.name.zh", "REQUIRED")]),
-        not_found("an unknown territory", UPDATE_TERRITORY, json!({"territory": {"code": "999999", "name": {"zh": "新"}}})),
-        not_found("a territory outside one's own", UPDATE_TERRITORY, json!({"territory": {"code": "330100", "name": {"zh": "新"}}})).by_director(),
+        fields(
+            "a mask with a path that cannot be changed",
+            UPDATE_TERRITORY,
+            json!({"territory": {"code": "440305"}, "updateMask": "level"}),
+            &[("update_mask", "MASK_PATH_UNKNOWN")],
+        ),
+        fields(
+            "a name that is emptied",
+            UPDATE_TERRITORY,
+            json!({"territory": {"code": "440305"}, "updateMask": "name"}),
+            &[("territory.name.zh", "REQUIRED")],
+        ),
+        not_found(
+            "an unknown territory",
+            UPDATE_TERRITORY,
+            json!({"territory": {"code": "999999", "name": {"zh": "新"}}}),
+        ),
+        not_found(
+            "a territory outside one's own",
+            UPDATE_TERRITORY,
+            json!({"territory": {"code": "330100", "name": {"zh": "新"}}}),
+        )
+        .by_director(),
         forbidden("a territory with children", DELETE_TERRITORY, json!({"code": "330000"}), "TERRITORY_NOT_EMPTY"),
         forbidden("a territory with accounts", DELETE_TERRITORY, json!({"code": "330100"}), "TERRITORY_NOT_EMPTY"),
         not_found("an unknown territory", DELETE_TERRITORY, json!({"code": "999999"})),
@@ -332,8 +306,18 @@ fn imports(world: &World) -> Vec<Case> {
     for method in [IMPORT, IMPORT_TERRITORIES] {
         cases.extend([
             fields("no options", method, json!({"rows": [{"rowNumber": 1}]}), &[("options", "REQUIRED")]),
-            fields("wrong options", method, json!({"options": {"importId": "x", "mode": 9}}), &[("options.import_id", "FORMAT"), ("options.mode", "UNKNOWN_VALUE")]),
-            fields("1,001 rows", method, json!({"options": {"importId": NOBODY}, "rows": rows}), &[("rows", "TOO_MANY")]),
+            fields(
+                "wrong options",
+                method,
+                json!({"options": {"importId": "x", "mode": 9}}),
+                &[("options.import_id", "FORMAT"), ("options.mode", "UNKNOWN_VALUE")],
+            ),
+            fields(
+                "1,001 rows",
+                method,
+                json!({"options": {"importId": NOBODY}, "rows": rows}),
+                &[("rows", "TOO_MANY")],
+            ),
         ]);
     }
     cases.push(refusal(
@@ -353,20 +337,34 @@ fn imports(world: &World) -> Vec<Case> {
     cases
 }
 
-/// What cannot be written as JSON is in `bad_bytes.rs`; what is no error is here.
 #[tokio::test]
 async fn what_looks_odd_but_is_right_is_taken() {
     let service = Service::with_tree().await;
     let caller = wire::Caller::with(&service.admin);
-    let call = async |method: &str, request: Json| wire::call(&service.channel, caller, &wire::method(method), &[request]).await;
-    for name in ["𠮷野家（中国）有限公司", "😀集团", "Société d'Électricité", "公司\u{202e}", "a b"] {
+    let call = async |method: &str, request: Json| {
+        wire::call(&service.channel, caller, &wire::method(method), &[request]).await
+    };
+    for name in ["𠮷野家（中国）有限公司", "😀集团", "Société d'Électricité", "公司\u{202e}", "a b"]
+    {
         call(CREATE, account(json!({"legalName": name}))).await.unwrap_or_else(|status| panic!("{name}: {status:?}"));
         call(SEARCH, json!({"query": name})).await.unwrap_or_else(|status| panic!("{name}: {status:?}"));
     }
     // Output-only fields are ignored, whatever they hold.
-    call(CREATE, account(json!({"id": "x", "tier": 99, "state": 77, "etag": "x", "createTime": "2000-01-01T00:00:00Z"}))).await.unwrap();
-    for filter in ["create_time > \"0000-01-01T00:00:00Z\"", "tax_rank < 9223372036854775807", "legal_name = \"' or 1=1 --\"", "legal_name = 😀*"] {
-        call(LIST, json!({"filter": filter, "pageSize": i32::MAX})).await.unwrap_or_else(|status| panic!("{filter}: {status:?}"));
+    call(
+        CREATE,
+        account(json!({"id": "x", "tier": 99, "state": 77, "etag": "x", "createTime": "2000-01-01T00:00:00Z"})),
+    )
+    .await
+    .unwrap();
+    for filter in [
+        "create_time > \"0000-01-01T00:00:00Z\"",
+        "tax_rank < 9223372036854775807",
+        "legal_name = \"' or 1=1 --\"",
+        "legal_name = 😀*",
+    ] {
+        call(LIST, json!({"filter": filter, "pageSize": i32::MAX}))
+            .await
+            .unwrap_or_else(|status| panic!("{filter}: {status:?}"));
     }
     call(BATCH, json!({"ids": [NOBODY, NOBODY]})).await.unwrap();
     call(SEARCH, json!({"query": "长".repeat(100), "pageSize": i32::MAX})).await.unwrap();
@@ -380,14 +378,18 @@ async fn the_longest_refusal_fits_in_the_headers_that_every_client_takes() {
     let service = world.service();
     let wrong = format!("{}\u{0}", "长".repeat(190));
     let texts: Vec<String> = (0..20).map(|number| format!("{number}{wrong}")).collect();
-    let many = account(json!({"legalName": wrong, "aliases": texts, "tags": texts, "creditCode": wrong, "industryCode": wrong}));
+    let many = account(
+        json!({"legalName": wrong, "aliases": texts, "tags": texts, "creditCode": wrong, "industryCode": wrong}),
+    );
     let name = "a".repeat(100_000);
     let long = account(json!({"attributes": {name: wrong.repeat(6)}}));
     let unknown = json!({"id": "😀".repeat(10_000)});
     for (method, request, count) in [(CREATE, many, 43), (CREATE, long, 2), (GET, unknown, 1)] {
         for language in [None, Some("en")] {
             let caller = wire::Caller { language, ..wire::Caller::with(&service.admin) };
-            let refused = wire::call(&service.channel, caller, &wire::method(method), std::slice::from_ref(&request)).await.unwrap_err();
+            let refused = wire::call(&service.channel, caller, &wire::method(method), std::slice::from_ref(&request))
+                .await
+                .unwrap_err();
             assert_eq!(reason(&refused), "FIELDS_INVALID", "{refused:?}");
             let length = refused.details().len().div_ceil(3) * 4 + refused.message().len() * 3;
             assert!(length <= ROOM, "{length} bytes");

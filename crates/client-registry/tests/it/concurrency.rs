@@ -296,11 +296,11 @@ async fn import(service: &Service, source: &str, values: Vec<usize>) -> Result<V
         .zip(1..)
         .map(|(value, row_number)| ImportAccountRow {
             row_number,
-            account: Some(Account {
+            account: Some(Box::new(Account {
                 external_ids: vec![ExternalId { system: "boss".to_owned(), value: value.to_string() }],
                 source: source.to_owned(),
                 ..named(&format!("企业{value}"), "440305")
-            }),
+            })),
             parent_external_id: None,
         })
         .collect();

@@ -84,38 +84,66 @@ const NOT_FOUND: Outside = Outside::NotFound;
 
 /// An entry for every method that the process serves.
 pub(crate) const FIXTURES: &[Fixture] = &[
-    fixture("AccountService/CreateAccount", Need::Name, NOT_FOUND, |place, name| {
-        json!({"account": {"legalName": name, "territoryCode": place.city}})
-    }),
+    fixture(
+        "AccountService/CreateAccount",
+        Need::Name,
+        NOT_FOUND,
+        |place, name| json!({"account": {"legalName": name, "territoryCode": place.city}}),
+    ),
     fixture("AccountService/GetAccount", Need::Account, NOT_FOUND, |_, id| json!({"id": id})),
     fixture("AccountService/BatchGetAccounts", Need::Account, Outside::Empty("accounts"), |_, id| json!({"ids": [id]})),
     fixture("AccountService/ListAccounts", Need::Account, NOT_FOUND, |place, _| json!({"territoryCode": place.city})),
-    fixture("AccountService/SearchAccounts", Need::Account, NOT_FOUND, |place, _| {
-        json!({"query": "样例", "territoryCode": place.city})
-    }),
-    fixture("AccountService/UpdateAccount", Need::Account, NOT_FOUND, |_, id| json!({"account": {"id": id, "shortName": "新"}})),
+    fixture(
+        "AccountService/SearchAccounts",
+        Need::Account,
+        NOT_FOUND,
+        |place, _| json!({"query": "样例", "territoryCode": place.city}),
+    ),
+    fixture(
+        "AccountService/UpdateAccount",
+        Need::Account,
+        NOT_FOUND,
+        |_, id| json!({"account": {"id": id, "shortName": "新"}}),
+    ),
     fixture("AccountService/DeleteAccount", Need::Account, NOT_FOUND, |_, id| json!({"id": id})),
     fixture("AccountService/UndeleteAccount", Need::DeletedAccount, NOT_FOUND, |_, id| json!({"id": id})),
     fixture("AccountService/ActivateAccount", Need::Account, NOT_FOUND, |_, id| json!({"id": id})),
-    fixture("AccountService/SetAccountTier", Need::Account, NOT_FOUND, |_, id| json!({"id": id, "tier": "TIER_A", "reason": "年度"})),
+    fixture(
+        "AccountService/SetAccountTier",
+        Need::Account,
+        NOT_FOUND,
+        |_, id| json!({"id": id, "tier": "TIER_A", "reason": "年度"}),
+    ),
     fixture("AccountService/ListAccountTierPeriods", Need::Account, NOT_FOUND, |_, id| json!({"accountId": id})),
     fixture("AccountService/GetAccountTree", Need::Account, NOT_FOUND, |_, id| json!({"id": id})),
-    fixture("AccountService/ImportAccounts", Need::Account, Outside::RowRejected, |_, id| {
-        json!({"options": {"importId": uuid::Uuid::now_v7()}, "rows": [{"rowNumber": 1, "account": {"id": id, "shortName": "新"}}]})
-    }),
+    fixture(
+        "AccountService/ImportAccounts",
+        Need::Account,
+        Outside::RowRejected,
+        |_, id| json!({"options": {"importId": uuid::Uuid::now_v7()}, "rows": [{"rowNumber": 1, "account": {"id": id, "shortName": "新"}}]}),
+    ),
     fixture("AccountService/ExportAccounts", Need::Account, NOT_FOUND, |place, _| json!({"territoryCode": place.city})),
-    fixture("TerritoryService/CreateTerritory", Need::Name, NOT_FOUND, |place, code| {
-        json!({"territory": {"code": code, "name": {"zh": "新网格"}, "level": "GRID", "parentCode": place.city}})
-    }),
+    fixture(
+        "TerritoryService/CreateTerritory",
+        Need::Name,
+        NOT_FOUND,
+        |place, code| json!({"territory": {"code": code, "name": {"zh": "新网格"}, "level": "GRID", "parentCode": place.city}}),
+    ),
     fixture("TerritoryService/GetTerritory", Need::Territory, NOT_FOUND, |_, code| json!({"code": code})),
     fixture("TerritoryService/ListTerritories", Need::Territory, NOT_FOUND, |_, code| json!({"underCode": code})),
     fixture("TerritoryService/ListTerritoryLevels", Need::Name, Outside::Same, |_, _| json!({})),
-    fixture("TerritoryService/UpdateTerritory", Need::Territory, NOT_FOUND, |_, code| {
-        json!({"territory": {"code": code, "name": {"zh": "改名"}}})
-    }),
-    fixture("TerritoryService/MoveTerritory", Need::Territory, NOT_FOUND, |place, code| {
-        json!({"code": code, "parentCode": place.county})
-    }),
+    fixture(
+        "TerritoryService/UpdateTerritory",
+        Need::Territory,
+        NOT_FOUND,
+        |_, code| json!({"territory": {"code": code, "name": {"zh": "改名"}}}),
+    ),
+    fixture(
+        "TerritoryService/MoveTerritory",
+        Need::Territory,
+        NOT_FOUND,
+        |place, code| json!({"code": code, "parentCode": place.county}),
+    ),
     fixture("TerritoryService/DeleteTerritory", Need::Territory, NOT_FOUND, |_, code| json!({"code": code})),
     fixture("TerritoryService/ImportTerritories", Need::Territory, Outside::RowRejected, |place, code| {
         let territory = json!({"code": code, "name": {"zh": "改名"}, "level": "GRID", "parentCode": place.city});

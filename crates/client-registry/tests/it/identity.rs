@@ -52,7 +52,12 @@ async fn who_cannot_prove_who_it_is_is_refused_with_the_reason() {
         ("an expired token", service.keys.expired_token("E0001", &grants), EXPIRED),
         ("a token of a foreign key", Keys::new().token("E0001", &grants), UNTRUSTED),
         ("a service's key that asserts a person", service.keys.service_token("E0001", &grants), FORBIDDEN),
-        ("a service's key that asserts another service", service.keys.service_token("service:product-catalog", &grants), FORBIDDEN),
+        (
+            "a service's key that asserts another service",
+            service.keys.service_token("service:product-catalog", &grants),
+            FORBIDDEN,
+        ),
+        ("a service that makes itself an administrator", service.keys.service_token("service:kpi", &grants), FORBIDDEN),
         ("the people's key that asserts a service", service.keys.token("service:kpi", &grants), FORBIDDEN),
         ("a word", "secret".to_owned(), MALFORMED),
         ("three words", "a.b.c".to_owned(), MALFORMED),
@@ -67,7 +72,11 @@ async fn who_cannot_prove_who_it_is_is_refused_with_the_reason() {
     ] {
         for (language, tag) in [(None, "zh-CN"), (Some("en"), "en")] {
             let refused = who_am_i(&service, Caller { language, ..Caller::with(&token) }).await.unwrap_err();
-            assert_eq!((refused.code(), reason(&refused).as_str()), (Code::Unauthenticated, expected), "{name}: {refused:?}");
+            assert_eq!(
+                (refused.code(), reason(&refused).as_str()),
+                (Code::Unauthenticated, expected),
+                "{name}: {refused:?}"
+            );
             check_refusal(name, &refused, tag);
             assert!(token.len() < 10 || !format!("{refused:?}").contains(&token), "{name}: the token is repeated");
         }
@@ -84,7 +93,9 @@ async fn other_schemes_are_no_token() {
     let call = async |value: String| {
         let mut request = tonic::Request::new(guanxi_proto::auth::v1::WhoAmIRequest {});
         request.metadata_mut().insert("authorization", value.parse().unwrap());
-        guanxi_proto::auth::v1::identity_service_client::IdentityServiceClient::new(service.channel.clone()).who_am_i(request).await
+        guanxi_proto::auth::v1::identity_service_client::IdentityServiceClient::new(service.channel.clone())
+            .who_am_i(request)
+            .await
     };
     for scheme in ["Bearer", "bearer", "BEARER"] {
         assert!(call(format!("{scheme} {good}")).await.is_ok(), "{scheme}: RFC 9110 compares schemes without case");
@@ -97,14 +108,22 @@ async fn other_schemes_are_no_token() {
 #[tokio::test]
 async fn a_caller_sees_what_is_made_of_its_token() {
     let service = Service::with_tree().await;
-    let token = service.keys.token("E4711", &[(Role::AccountManager, "440305"), (Role::Auditor, "440000"), (Role::Auditor, "nowhere")]);
+    let token = service
+        .keys
+        .token("E4711", &[(Role::AccountManager, "440305"), (Role::Auditor, "440000"), (Role::Auditor, "nowhere")]);
     let answer = who_am_i(&service, Caller::with(&token)).await.unwrap();
     assert_eq!(answer["subject"], "E4711");
     let grant = |role: &str, code: &str| json!({"role": role, "territoryCode": code});
-    assert_eq!(answer["grants"], json!([grant("account_manager", "440305"), grant("auditor", "440000"), grant("auditor", "nowhere")]));
-    let both = ["account.read", "account.read_personal", "account.write", "change.read", "event.follow", "territory.read"];
+    assert_eq!(
+        answer["grants"],
+        json!([grant("account_manager", "440305"), grant("auditor", "440000"), grant("auditor", "nowhere")])
+    );
+    let both =
+        ["account.read", "account.read_personal", "account.write", "change.read", "event.follow", "territory.read"];
     assert_eq!(answer["permissions"], json!(both));
-    let expires = OffsetDateTime::parse(answer["expireTime"].as_str().unwrap(), &time::format_description::well_known::Rfc3339).unwrap();
+    let expires =
+        OffsetDateTime::parse(answer["expireTime"].as_str().unwrap(), &time::format_description::well_known::Rfc3339)
+            .unwrap();
     let left = expires - OffsetDateTime::now_utc();
     assert!(left > time::Duration::minutes(59) && left <= time::Duration::minutes(60), "{left}");
 
@@ -120,7 +139,10 @@ async fn a_caller_sees_what_is_made_of_its_token() {
 async fn the_table_of_roles_is_the_one_that_is_applied() {
     let service = Service::start().await;
     let nobody = service.keys.token("E4712", &[]);
-    let answers = wire::call(&service.channel, Caller::with(&nobody), &wire::method("IdentityService/ListRoles"), &[json!({})]).await.unwrap();
+    let answers =
+        wire::call(&service.channel, Caller::with(&nobody), &wire::method("IdentityService/ListRoles"), &[json!({})])
+            .await
+            .unwrap();
     let expected: Vec<Json> = ROLES
         .iter()
         .map(|entry| json!({"name": entry.name, "displayName": {"zh": entry.zh, "en": entry.en}, "permissions": entry.permissions}))
@@ -164,7 +186,8 @@ async fn keys_change_while_the_service_runs() {
 
 fn token_of(key: &SigningKey) -> String {
     let grants = vec![Grant { role: Role::Administrator, territory_code: "*".to_owned() }];
-    let request = TokenRequest { subject: "E0001".to_owned(), grants, issuer: "test".to_owned(), ttl: time::Duration::HOUR };
+    let request =
+        TokenRequest { subject: "E0001".to_owned(), grants, issuer: "test".to_owned(), ttl: time::Duration::HOUR };
     key.sign(&request, OffsetDateTime::now_utc()).unwrap()
 }
 
@@ -182,12 +205,16 @@ async fn refusals_read_in_the_language_that_was_asked_for() {
         (Some("nonsense;;q=x"), "zh-CN"),
     ] {
         let caller = Caller { language, ..Caller::with(&analyst) };
-        let refused = wire::call(&service.channel, caller, &create, &[json!({"account": {"legalName": "x"}})]).await.unwrap_err();
+        let refused =
+            wire::call(&service.channel, caller, &create, &[json!({"account": {"legalName": "x"}})]).await.unwrap_err();
         assert_eq!((refused.code(), reason(&refused).as_str()), (Code::PermissionDenied, PERMISSION));
         check_refusal("no permission", &refused, tag);
         let details = refused.get_error_details();
         let info = details.error_info().unwrap();
-        assert_eq!((info.domain.as_str(), metadata(&refused, "permission").as_deref()), ("guanxi.errors.v1", Some("account.write")));
+        assert_eq!(
+            (info.domain.as_str(), metadata(&refused, "permission").as_deref()),
+            ("guanxi.errors.v1", Some("account.write"))
+        );
         assert!(details.localized_message().unwrap().message.contains("account.write"));
         // The status message is for developers: English, and it begins with the reason.
         assert!(refused.message().starts_with("PERMISSION_MISSING: None of your roles"), "{}", refused.message());

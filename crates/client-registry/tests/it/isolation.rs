@@ -119,10 +119,10 @@ async fn the_rights_of_the_service_are_these_and_no_others() {
         ("event", "INSERT SELECT"),
         ("event_head", "SELECT UPDATE"),
         ("import", "INSERT SELECT UPDATE"),
-        ("import_rejected_row", "DELETE INSERT SELECT"),
         ("request", "DELETE INSERT SELECT UPDATE"),
         ("territory", "DELETE INSERT SELECT UPDATE"),
         ("territory_level", "SELECT"),
+        ("territory_retired", "INSERT SELECT"),
         ("tree", "SELECT UPDATE"),
     ];
     let expected = expected.map(|(table, rights)| (format!("client_registry.{table}"), rights.to_owned()));

@@ -47,7 +47,11 @@ impl World {
             let account = Account { parent_account_id: parent.to_owned(), ..named(name, territory_code) };
             service.account(account).await.unwrap().id
         };
-        let top = service.account(Account { credit_code: CREDIT_CODE.to_owned(), ..named("外地集团", "330100") }).await.unwrap().id;
+        let top = service
+            .account(Account { credit_code: CREDIT_CODE.to_owned(), ..named("外地集团", "330100") })
+            .await
+            .unwrap()
+            .id;
         let head = account("样例总部", "440300", &top).await;
         let branch = account("样例支公司", "440305", &head).await;
         let branch_outside = account("外地支公司", "330106", &head).await;
@@ -89,7 +93,8 @@ impl World {
     fn requests(&self) -> Vec<(&'static str, Vec<Json>)> {
         let each = |request: fn(&String) -> Json| self.inside.iter().map(request).collect::<Vec<_>>();
         let ids: Vec<&String> = self.inside.iter().chain(&self.outside).chain([&self.left]).collect();
-        let searches = ["公司", "外地公司", "样例", "外地", "支公司", "集团", "曾用名"].map(|query| json!({"query": query, "pageSize": 50, "showDeleted": true}));
+        let searches = ["公司", "外地公司", "样例", "外地", "支公司", "集团", "曾用名"]
+            .map(|query| json!({"query": query, "pageSize": 50, "showDeleted": true}));
         vec![
             ("AccountService/GetAccount", each(|id| json!({ "id": id }))),
             ("AccountService/BatchGetAccounts", vec![json!({ "ids": ids })]),
@@ -98,7 +103,7 @@ impl World {
                 vec![
                     json!({"showDeleted": true, "withTotal": true}),
                     json!({"showDeleted": true, "pageSize": 2}),
-                    json!({"orderBy": "create_time desc", "showDeleted": true, "pageSize": 2}),
+                    json!({"orderBy": "territory", "showDeleted": true, "pageSize": 1}),
                     json!({"territoryCode": "440305"}),
                     json!({"filter": "legal_name = 外地*", "showDeleted": true}),
                 ],
@@ -107,8 +112,14 @@ impl World {
             ("AccountService/ListAccountTierPeriods", each(|id| json!({ "accountId": id }))),
             ("AccountService/GetAccountTree", self.inside.iter().take(6).map(|id| json!({ "id": id })).collect()),
             ("AccountService/ExportAccounts", vec![json!({"showDeleted": true}), json!({"territoryCode": "440300"})]),
-            ("TerritoryService/GetTerritory", ["440300", "440305", "330107"].map(|code| json!({ "code": code })).to_vec()),
-            ("TerritoryService/ListTerritories", vec![json!({"withTotal": true}), json!({"underCode": "440300", "pageSize": 1})]),
+            (
+                "TerritoryService/GetTerritory",
+                ["440300", "440305", "330107"].map(|code| json!({ "code": code })).to_vec(),
+            ),
+            (
+                "TerritoryService/ListTerritories",
+                vec![json!({"withTotal": true}), json!({"underCode": "440300", "pageSize": 1})],
+            ),
             ("TerritoryService/ListTerritoryLevels", vec![json!({})]),
             ("EventFeedService/Follow", vec![json!({}), json!({"types": ["guanxi.client_registry.v1.territory.*"]})]),
             ("EventFeedService/GetFeedHead", vec![json!({})]),
@@ -116,7 +127,10 @@ impl World {
             ("IdentityService/WhoAmI", vec![json!({})]),
             ("IdentityService/ListRoles", vec![json!({})]),
             ("AccountService/ImportAccounts", vec![self.import()]),
-            ("TerritoryService/ImportTerritories", vec![json!({"options": {"importId": uuid::Uuid::now_v7(), "dryRun": true}})]),
+            (
+                "TerritoryService/ImportTerritories",
+                vec![json!({"options": {"importId": uuid::Uuid::now_v7(), "dryRun": true}})],
+            ),
         ]
     }
 
@@ -127,7 +141,11 @@ impl World {
             json!({"id": self.inside[0], "creditCode": CREDIT_CODE}),
             json!({"id": self.inside[0], "shortName": "新"}),
         ];
-        let rows: Vec<Json> = accounts.iter().zip(1..).map(|(account, number)| json!({"rowNumber": number, "account": account})).collect();
+        let rows: Vec<Json> = accounts
+            .iter()
+            .zip(1..)
+            .map(|(account, number)| json!({"rowNumber": number, "account": account}))
+            .collect();
         json!({"options": {"importId": uuid::Uuid::now_v7(), "mode": "IMPORT_MODE_REPORT_DIFFERENCES"}, "rows": rows})
     }
 
@@ -166,7 +184,8 @@ impl World {
     /// What of the world outside a text tells.
     fn told(&self, text: &str) -> Option<String> {
         let mut ids = self.outside.iter().chain([&self.left_territory]).map(String::as_str).chain([OUTSIDE_NAME]);
-        let codes: BTreeSet<&str> = text.split(|character: char| !character.is_ascii_alphanumeric() && character != '_').collect();
+        let codes: BTreeSet<&str> =
+            text.split(|character: char| !character.is_ascii_alphanumeric() && character != '_').collect();
         let id = ids.find(|id| text.contains(id));
         id.or_else(|| CODES_OUTSIDE.into_iter().find(|code| codes.contains(code))).map(str::to_owned)
     }
@@ -180,7 +199,8 @@ async fn rename_territory(service: &Service, code: &str) -> String {
 }
 
 async fn move_territory(service: &Service, code: &str, parent_code: &str) {
-    let request = MoveTerritoryRequest { code: code.to_owned(), parent_code: parent_code.to_owned(), ..Default::default() };
+    let request =
+        MoveTerritoryRequest { code: code.to_owned(), parent_code: parent_code.to_owned(), ..Default::default() };
     service.territories().move_territory(service.as_admin(request)).await.unwrap();
 }
 
@@ -199,7 +219,8 @@ fn token_without_path(token: &str) -> String {
 /// True for a method that shows things: one without side effects, or one that answers with a stream.
 fn shows(method: &MethodDescriptor) -> bool {
     let options = method.method_descriptor_proto().options.clone().unwrap_or_default();
-    let without_side_effects = options.idempotency_level() == prost_reflect::prost_types::method_options::IdempotencyLevel::NoSideEffects;
+    let without_side_effects =
+        options.idempotency_level() == prost_reflect::prost_types::method_options::IdempotencyLevel::NoSideEffects;
     without_side_effects || method.is_server_streaming()
 }
 
@@ -211,7 +232,9 @@ async fn no_answer_shows_anything_that_lies_outside() {
     for method in wire::served_methods().iter().filter(|method| shows(method)) {
         let name = wire::short_name(method);
         let found = requests.iter().find(|(known, _)| *known == name);
-        let (_, requests) = found.unwrap_or_else(|| panic!("add to World::requests in tests/it/leak.rs everything that {name} may be asked for"));
+        let (_, requests) = found.unwrap_or_else(|| {
+            panic!("add to World::requests in tests/it/leak.rs everything that {name} may be asked for")
+        });
         let permission = rules.get(&wire::path(method)).unwrap().permission;
         for entry in ROLES.iter().filter(|entry| permission.is_none_or(|permission| entry.role.may(permission))) {
             let token = world.service.token(entry.role, "440300");
@@ -233,7 +256,10 @@ async fn lists_show_all_that_lies_inside_and_count_only_that() {
     for (method, request) in [
         ("AccountService/ListAccounts", json!({"showDeleted": true, "withTotal": true})),
         ("AccountService/ListAccounts", json!({"showDeleted": true, "withTotal": true, "pageSize": 3})),
-        ("AccountService/ListAccounts", json!({"showDeleted": true, "withTotal": true, "orderBy": "create_time"})),
+        (
+            "AccountService/ListAccounts",
+            json!({"showDeleted": true, "withTotal": true, "filter": "public_sector = false"}),
+        ),
         ("AccountService/ExportAccounts", json!({"showDeleted": true})),
     ] {
         let pages = world.pages(&token, method, &request).await;
@@ -248,7 +274,8 @@ async fn lists_show_all_that_lies_inside_and_count_only_that() {
     }
     let territories = world.pages(&token, "TerritoryService/ListTerritories", &json!({"withTotal": true})).await;
     let territories = serde_json::to_value(&territories[0]).unwrap();
-    let paths: Vec<&Json> = territories["territories"].as_array().unwrap().iter().map(|territory| &territory["path"]).collect();
+    let paths: Vec<&Json> =
+        territories["territories"].as_array().unwrap().iter().map(|territory| &territory["path"]).collect();
     assert_eq!(paths, ["440300/", "440300/330107/", "440300/440305/"]);
     assert_eq!(territories["total"], json!("3"));
 }
@@ -264,7 +291,9 @@ async fn the_history_of_what_lies_outside_is_not_found_however_it_is_asked_for()
         for size in [0, 1, 2] {
             let request = json!({"subject": subject, "pageSize": size});
             let answer = wire::call(&world.service.channel, Caller::with(&token), &method, &[request]).await;
-            let refused = answer.map(|pages| panic!("{subject} by {size}: {}", serde_json::to_string(&pages[0]).unwrap())).unwrap_err();
+            let refused = answer
+                .map(|pages| panic!("{subject} by {size}: {}", serde_json::to_string(&pages[0]).unwrap()))
+                .unwrap_err();
             assert_eq!(reason(&refused), "RESOURCE_NOT_FOUND", "{subject}");
         }
     }
@@ -274,15 +303,61 @@ async fn the_history_of_what_lies_outside_is_not_found_however_it_is_asked_for()
 async fn what_is_hidden_cannot_be_asked_for_by_filter() {
     let world = World::start().await;
     let token = world.service.token(Role::Analyst, "440300");
-    // The parent of the first account is outside, and so is the parent of the territory.
-    let (head, top) = (&world.inside[0], &world.outside[0]);
-    for (method, list, filter) in [
-        ("AccountService/ListAccounts", "accounts", format!("parent_account_id = {top}")),
-        ("TerritoryService/ListTerritories", "territories", "parent_code = 440000".to_owned()),
-        ("TerritoryService/ListTerritories", "territories", "parent_code = 44*".to_owned()),
-    ] {
-        let pages = world.pages(&token, method, &json!({ "filter": filter })).await;
+    let (head, branch, child_of_left, top) = (&world.inside[0], &world.inside[1], &world.inside[2], &world.outside[0]);
+    let found = async |method: &str, request: Json| {
+        let pages = world.pages(&token, method, &request).await;
         let page = serde_json::to_value(&pages[0]).unwrap();
-        assert!(page[list].as_array().is_none_or(Vec::is_empty), "{method} {filter} finds {head}: {page}");
+        let (list, key) = if method.starts_with("Acc") { ("accounts", "id") } else { ("territories", "code") };
+        let entries = page[list].as_array().cloned().unwrap_or_default();
+        entries.iter().map(|entry| entry[key].as_str().unwrap().to_owned()).collect::<BTreeSet<_>>()
+    };
+    let accounts = async |filter: String| found("AccountService/ListAccounts", json!({ "filter": filter })).await;
+    // The head's parent is outside; so is that of the account whose parent left.
+    assert!(accounts(format!("parent_account_id = {top}")).await.is_empty());
+    assert!(accounts(format!("parent_account_id = {}", world.left)).await.is_empty());
+    for filter in [
+        "parent_account_id:*".to_owned(),
+        format!("NOT parent_account_id = {top}"),
+        format!("parent_account_id != {top}"),
+    ] {
+        let seen = accounts(filter.clone()).await;
+        assert!(seen.contains(branch) && !seen.contains(head) && !seen.contains(child_of_left), "{filter}: {seen:?}");
     }
+    assert!(accounts("NOT parent_account_id:*".to_owned()).await.contains(head));
+    // What is seen is found, in a part of the territory too that the parent does not lie in.
+    let narrow = json!({"filter": format!("parent_account_id = {head}"), "territoryCode": "440305"});
+    assert_eq!(found("AccountService/ListAccounts", narrow).await, [branch.clone()].into());
+
+    let territories = async |filter: &str| found("TerritoryService/ListTerritories", json!({ "filter": filter })).await;
+    let below: BTreeSet<String> = ["330107", "440305"].map(str::to_owned).into();
+    assert!(territories("parent_code = 440000").await.is_empty());
+    for filter in ["parent_code = 44*", "parent_code:*", "parent_code >= 4", "NOT parent_code = 440000"] {
+        assert_eq!(territories(filter).await, below, "{filter}");
+    }
+}
+
+#[tokio::test]
+async fn an_update_of_every_field_leaves_what_its_caller_does_not_see() {
+    let world = World::start().await;
+    let token = world.service.token(Role::AccountManager, "440300");
+    let (head, branch, top) = (&world.inside[0], &world.inside[1], &world.outside[0]);
+    let method = |name: &str| wire::method(&format!("AccountService/{name}"));
+    let get = async |token: &str, id: &String| {
+        let answer =
+            wire::ask(&world.service, Caller::with(token), &method("GetAccount"), &json!({ "id": id })).await.unwrap();
+        serde_json::to_value(&answer[0]).unwrap()["account"].clone()
+    };
+    // Read, changed and written back whole, as a form does.
+    for (id, parent) in [(head, top), (branch, head)] {
+        let mut account = get(&token, id).await;
+        account["shortName"] = json!("新");
+        let request = json!({"account": account, "updateMask": "*"});
+        wire::ask(&world.service, Caller::with(&token), &method("UpdateAccount"), &request).await.unwrap();
+        let whole = get(&world.service.admin, id).await;
+        assert_eq!((&whole["parentAccountId"], &whole["shortName"]), (&json!(parent), &json!("新")));
+    }
+    // A parent that the caller sees is taken away.
+    let request = json!({"account": {"id": branch}, "updateMask": "parentAccountId"});
+    wire::ask(&world.service, Caller::with(&token), &method("UpdateAccount"), &request).await.unwrap();
+    assert_eq!(get(&world.service.admin, branch).await["parentAccountId"], Json::Null);
 }

@@ -106,7 +106,9 @@ fn comments_of_methods_name_reasons_that_there_are() {
     let published: BTreeSet<String> = enums()
         .iter()
         .filter(|one| one.name() == "ErrorReason")
-        .flat_map(|one| one.values().map(|value| value.name().trim_start_matches("ERROR_REASON_").to_owned()).collect::<Vec<_>>())
+        .flat_map(|one| {
+            one.values().map(|value| value.name().trim_start_matches("ERROR_REASON_").to_owned()).collect::<Vec<_>>()
+        })
         .collect();
     let mut wrong = Vec::new();
     for method in methods() {
@@ -146,13 +148,17 @@ fn every_method_has_a_request_and_a_response_of_its_own() {
             *used.entry(message.full_name().to_owned()).or_default() += 1;
         }
     }
-    wrong.extend(used.into_iter().filter(|(_, count)| *count > 1).map(|(message, _)| format!("{message} is used twice")));
+    wrong.extend(
+        used.into_iter().filter(|(_, count)| *count > 1).map(|(message, _)| format!("{message} is used twice")),
+    );
     none(&wrong, "requests and responses");
 }
 
 #[test]
 fn methods_have_the_fields_of_their_kind() {
-    let text = |message: &MessageDescriptor, field: &str| message.get_field_by_name(field).is_some_and(|field| field.kind() == Kind::String);
+    let text = |message: &MessageDescriptor, field: &str| {
+        message.get_field_by_name(field).is_some_and(|field| field.kind() == Kind::String)
+    };
     let mut wrong = Vec::new();
     let mut needs = |method: &MethodDescriptor, holds: bool, what: &str| {
         if !holds {
@@ -161,29 +167,45 @@ fn methods_have_the_fields_of_their_kind() {
     };
     for method in methods() {
         let (request, response) = (method.input(), method.output());
-        let is_pb = |field: &FieldDescriptor, name: &str| field.kind().as_message().is_some_and(|message| message.full_name() == name);
+        let is_pb = |field: &FieldDescriptor, name: &str| {
+            field.kind().as_message().is_some_and(|message| message.full_name() == name)
+        };
         if method.name().starts_with("List") && !WITHOUT_PAGES.contains(&method.full_name()) {
-            needs(&method, request.get_field_by_name("page_size").is_some_and(|field| field.kind() == Kind::Int32), "page_size");
+            needs(
+                &method,
+                request.get_field_by_name("page_size").is_some_and(|field| field.kind() == Kind::Int32),
+                "page_size",
+            );
             needs(&method, text(&request, "page_token"), "page_token");
             needs(&method, text(&response, "next_page_token"), "next_page_token");
         }
         if has_side_effects(&method) && !method.is_client_streaming() {
             needs(&method, text(&request, "request_id"), "request_id");
-            needs(&method, response.get_field_by_name("position").is_some_and(|field| field.kind() == Kind::Int64), "position in its response");
+            needs(
+                &method,
+                response.get_field_by_name("position").is_some_and(|field| field.kind() == Kind::Int64),
+                "position in its response",
+            );
             if !method.name().starts_with("Create") {
-                let nested = request.fields().any(|field| field.kind().as_message().is_some_and(|message| text(message, "etag")));
+                let nested = request
+                    .fields()
+                    .any(|field| field.kind().as_message().is_some_and(|message| text(message, "etag")));
                 needs(&method, nested || text(&request, "etag"), "etag");
             }
         }
         if method.name().starts_with("Update") {
-            let mask = request.get_field_by_name("update_mask").is_some_and(|field| is_pb(&field, "google.protobuf.FieldMask"));
+            let mask = request
+                .get_field_by_name("update_mask")
+                .is_some_and(|field| is_pb(&field, "google.protobuf.FieldMask"));
             needs(&method, mask, "update_mask");
         }
         if has_side_effects(&method) && method.is_client_streaming() {
             let options = request.get_field_by_name("options").and_then(|field| field.kind().as_message().cloned());
             needs(&method, options.is_some_and(|options| text(&options, "import_id")), "options with an import_id");
         }
-        let reads = ["Get", "BatchGet", "List", "Search", "Export", "Follow", "WhoAmI"].iter().any(|verb| method.name().starts_with(verb));
+        let reads = ["Get", "BatchGet", "List", "Search", "Export", "Follow", "WhoAmI"]
+            .iter()
+            .any(|verb| method.name().starts_with(verb));
         needs(&method, reads != has_side_effects(&method), "idempotency_level that fits its name");
     }
     none(&wrong, "fields of methods");
@@ -194,7 +216,7 @@ fn names_follow_the_conventions() {
     let mut wrong = Vec::new();
     for file in DESCRIPTOR_POOL.files().filter(|file| ours(file.package_name())) {
         let folder = file.package_name().replace('.', "/");
-        if !file.name().starts_with(&format!("{folder}/")) || !file.package_name().ends_with(".v1") {
+        if !file.name().starts_with(&format!("{folder}/")) || file.package_name().rsplit('.').next() != Some("v1") {
             wrong.push(format!("{} has the package {}", file.name(), file.package_name()));
         }
         for import in file.dependencies() {
@@ -203,13 +225,19 @@ fn names_follow_the_conventions() {
             }
         }
     }
-    for service in DESCRIPTOR_POOL.services().filter(|service| ours(service.full_name()) && !service.name().ends_with("Service")) {
+    for service in
+        DESCRIPTOR_POOL.services().filter(|service| ours(service.full_name()) && !service.name().ends_with("Service"))
+    {
         wrong.push(service.full_name().to_owned());
     }
     for one in enums() {
         let prefix = screaming(one.name());
         for value in one.values() {
-            let fits = if value.number() == 0 { value.name() == format!("{prefix}UNSPECIFIED") } else { value.name().starts_with(&prefix) };
+            let fits = if value.number() == 0 {
+                value.name() == format!("{prefix}UNSPECIFIED")
+            } else {
+                value.name().starts_with(&prefix)
+            };
             if !fits {
                 wrong.push(format!("{} is {}", value.full_name(), value.number()));
             }
@@ -239,7 +267,14 @@ fn fields_have_the_types_that_their_names_say() {
         let is_text = kind == Kind::String;
         let fits = match name {
             _ if name.ends_with("_time") || name == "time" => message.as_deref() == Some("google.protobuf.Timestamp"),
-            _ if name.ends_with("_date") || name.ends_with("_id") || name == "id" || name.ends_with("_code") || name == "etag" => is_text,
+            _ if name.ends_with("_date")
+                || name.ends_with("_id")
+                || name == "id"
+                || name.ends_with("_code")
+                || name == "etag" =>
+            {
+                is_text
+            }
             _ if name.ends_with("external_id") => message.is_some(),
             "external_ids" => message.is_some(),
             _ if name.ends_with("_ids") => is_text && field.is_list(),
@@ -247,7 +282,16 @@ fn fields_have_the_types_that_their_names_say() {
             "display_name" => message.as_deref() == Some("guanxi.type.v1.LocalizedText"),
             _ if name.starts_with("is_") => false,
             _ if name.ends_with("_count") => matches!(kind, Kind::Int32 | Kind::Int64),
-            _ => !matches!(kind, Kind::Float | Kind::Fixed32 | Kind::Fixed64 | Kind::Sfixed32 | Kind::Sfixed64 | Kind::Uint32 | Kind::Uint64),
+            _ => !matches!(
+                kind,
+                Kind::Float
+                    | Kind::Fixed32
+                    | Kind::Fixed64
+                    | Kind::Sfixed32
+                    | Kind::Sfixed64
+                    | Kind::Uint32
+                    | Kind::Uint64
+            ),
         };
         let fits = fits || (name.ends_with("external_id") && message.is_some());
         let snake = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
@@ -277,7 +321,9 @@ fn fields_of_money_are_money_and_personal_fields_are_texts() {
             wrong.push(format!("{} is no Money", field.full_name()));
         }
         // A person is known by these words; whoever adds such a field thinks of the option.
-        let person = ["representative", "person", "phone", "mobile", "email", "contact_name", "id_card"].iter().any(|word| field.name().contains(word));
+        let person = ["representative", "person", "phone", "mobile", "email", "contact_name", "id_card"]
+            .iter()
+            .any(|word| field.name().contains(word));
         if person && !is_personal && field.name() != "changed_personal_fields" {
             wrong.push(format!("{} is about a person and not marked personal", field.full_name()));
         }

@@ -15,6 +15,7 @@ mod fixtures;
 mod permission;
 mod wire;
 mod process;
+mod bad_account;
 mod bad_input;
 mod refused;
 mod bad_bytes;

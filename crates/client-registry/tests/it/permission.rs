@@ -84,7 +84,11 @@ async fn every_role_may_do_what_the_table_says_inside_its_territory_and_finds_no
             if rule.permission.is_some_and(|permission| !entry.role.may(permission)) {
                 for place in [INSIDE, OUTSIDE] {
                     let refused = matrix.refused(fixture, place, Some(&token)).await;
-                    assert_eq!((refused.code(), reason(&refused).as_str()), (Code::PermissionDenied, "PERMISSION_MISSING"), "{context}");
+                    assert_eq!(
+                        (refused.code(), reason(&refused).as_str()),
+                        (Code::PermissionDenied, "PERMISSION_MISSING"),
+                        "{context}"
+                    );
                     assert_eq!(metadata(&refused, "permission").as_deref(), rule.permission, "{context}");
                 }
                 continue;
@@ -103,7 +107,11 @@ async fn check_outside(matrix: &Matrix, fixture: &Fixture, token: &str, context:
     match fixture.outside {
         Outside::NotFound => {
             let refused = matrix.refused(fixture, OUTSIDE, Some(token)).await;
-            assert_eq!((refused.code(), reason(&refused).as_str()), (Code::NotFound, "RESOURCE_NOT_FOUND"), "{context}, outside");
+            assert_eq!(
+                (refused.code(), reason(&refused).as_str()),
+                (Code::NotFound, "RESOURCE_NOT_FOUND"),
+                "{context}, outside"
+            );
         }
         Outside::RowRejected => {
             let answers = matrix.call(fixture, OUTSIDE, Some(token)).await.unwrap();
@@ -176,14 +184,21 @@ async fn without_a_token_nothing_answers_but_health_and_reflection() {
     let matrix = Matrix::start().await;
     for method in wire::served_methods() {
         let refused = matrix.refused(fixture_of(&method), INSIDE, None).await;
-        assert_eq!((refused.code(), reason(&refused).as_str()), (Code::Unauthenticated, "TOKEN_MISSING"), "{}", method.full_name());
+        assert_eq!(
+            (refused.code(), reason(&refused).as_str()),
+            (Code::Unauthenticated, "TOKEN_MISSING"),
+            "{}",
+            method.full_name()
+        );
     }
     let channel = matrix.service.channel.clone();
-    let services: BTreeSet<String> = wire::served_methods().iter().map(|method| method.parent_service().full_name().to_owned()).collect();
+    let services: BTreeSet<String> =
+        wire::served_methods().iter().map(|method| method.parent_service().full_name().to_owned()).collect();
     for service in services.iter().map(String::as_str).chain([""]) {
         // HealthCheckRequest { service } → HealthCheckResponse { status: SERVING }
         let request = [&[0x0a, u8::try_from(service.len()).unwrap()], service.as_bytes()].concat();
-        let health = wire::call_raw(&channel, Caller::default(), "/grpc.health.v1.Health/Check", vec![request]).await.unwrap();
+        let health =
+            wire::call_raw(&channel, Caller::default(), "/grpc.health.v1.Health/Check", vec![request]).await.unwrap();
         assert_eq!(health, [[0x08, 0x01]], "{service}");
     }
     for version in ["v1", "v1alpha"] {

@@ -46,7 +46,11 @@ fn personal_values(answer: &DynamicMessage) -> Vec<(String, String)> {
         if is_personal(field) {
             let texts = match value {
                 Value::List(texts) => texts.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-                one => vec![one.as_str().unwrap_or_else(|| panic!("{} is no text: mask it here too", field.full_name())).to_owned()],
+                one => vec![
+                    one.as_str()
+                        .unwrap_or_else(|| panic!("{} is no text: mask it here too", field.full_name()))
+                        .to_owned(),
+                ],
             };
             values.extend(texts.into_iter().map(|text| (field.full_name().to_owned(), text)));
         }
@@ -67,7 +71,8 @@ impl World {
         let account = Account { legal_representative: PERSON.to_owned(), ..named("样例公司", INSIDE.city) };
         let account = service.account(account).await.unwrap().id;
         for person in ["诸葛另一机密", PERSON] {
-            let changed = Account { id: account.clone(), legal_representative: person.to_owned(), ..Default::default() };
+            let changed =
+                Account { id: account.clone(), legal_representative: person.to_owned(), ..Default::default() };
             let request = UpdateAccountRequest { account: Some(changed), ..Default::default() };
             service.accounts().update_account(service.as_admin(request)).await.unwrap();
         }
@@ -113,7 +118,9 @@ async fn persons_are_masked_in_every_answer_to_those_who_may_not_see_them() {
         for entry in ROLES {
             let context = format!("{} as {}", method.full_name(), entry.name);
             let sees = entry.role.may(permission::ACCOUNT_READ_PERSONAL);
-            let Ok(answers) = world.answers(&method, &world.service.token(entry.role, INSIDE.city)).await else { continue };
+            let Ok(answers) = world.answers(&method, &world.service.token(entry.role, INSIDE.city)).await else {
+                continue;
+            };
             let values: Vec<_> = answers.iter().flat_map(personal_values).collect();
             for (field, value) in &values {
                 assert!(sees || is_masked(value), "{context}: {field} is {value}");
@@ -138,11 +145,17 @@ async fn persons_are_in_no_event_for_anybody() {
     let subject = json!({"subject": format!("account/{}", world.account)});
     for role in [Role::Administrator, Role::Auditor, Role::Director, Role::Service] {
         let token = world.service.token(role, "*");
-        for (method, request) in [("EventFeedService/Follow", json!({})), ("ChangeService/ListChanges", subject.clone())] {
-            let Ok(answers) = wire::ask(&world.service, Caller::with(&token), &wire::method(method), &request).await else { continue };
+        for (method, request) in
+            [("EventFeedService/Follow", json!({})), ("ChangeService/ListChanges", subject.clone())]
+        {
+            let Ok(answers) = wire::ask(&world.service, Caller::with(&token), &wire::method(method), &request).await
+            else {
+                continue;
+            };
             for answer in &answers {
                 assert_eq!(personal_values(answer), [], "{method} as {role}");
-                let told = wire::texts(answer).into_iter().find(|(_, text)| text.contains(SECRET) || text.contains("机密"));
+                let told =
+                    wire::texts(answer).into_iter().find(|(_, text)| text.contains(SECRET) || text.contains("机密"));
                 assert_eq!(told, None, "{method} as {role}");
             }
             // That the person changed is told, not to whom.
@@ -164,7 +177,8 @@ async fn a_person_is_shown_only_where_the_caller_has_the_permission() {
     let world = World::start().await;
     let county = Account { legal_representative: PERSON.to_owned(), ..named("县里样例公司", INSIDE.county) };
     let county = world.service.account(county).await.unwrap().id;
-    let token = world.service.keys.token("E3000", &[(Role::AccountManager, INSIDE.county), (Role::Analyst, INSIDE.city)]);
+    let token =
+        world.service.keys.token("E3000", &[(Role::AccountManager, INSIDE.county), (Role::Analyst, INSIDE.city)]);
     let request = json!({"ids": [world.account, county]});
     let method = wire::method("AccountService/BatchGetAccounts");
     let answer = wire::call(&world.service.channel, Caller::with(&token), &method, &[request]).await.unwrap();
@@ -180,12 +194,17 @@ async fn a_masked_person_is_never_the_whole_person() {
         let id = world.service.account(account).await.unwrap().id;
         let token = world.service.token(Role::Analyst, INSIDE.city);
         let method = wire::method("AccountService/GetAccount");
-        let answer = wire::call(&world.service.channel, Caller::with(&token), &method, &[json!({ "id": id })]).await.unwrap();
+        let answer =
+            wire::call(&world.service.channel, Caller::with(&token), &method, &[json!({ "id": id })]).await.unwrap();
         let (_, value) = personal_values(&answer[0]).pop().unwrap();
         assert!(is_masked(&value) && !value.contains(person), "{person} is shown as {value}");
         // What was read masked is refused when it is written back.
         let admin = Caller::with(&world.service.admin);
         let update = json!({"account": {"id": id, "legalRepresentative": value}});
-        assert!(wire::call(&world.service.channel, admin, &wire::method("AccountService/UpdateAccount"), &[update]).await.is_err());
+        assert!(
+            wire::call(&world.service.channel, admin, &wire::method("AccountService/UpdateAccount"), &[update])
+                .await
+                .is_err()
+        );
     }
 }

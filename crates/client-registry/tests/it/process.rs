@@ -146,6 +146,7 @@ async fn a_collector_sees_the_callers_trace_down_to_the_database_and_the_call_by
     assert_eq!(call.name, "guanxi.client_registry.v1.TerritoryService/CreateTerritory");
     let work = spans.iter().find(|span| span.parent_span_id == call.span_id).unwrap();
     assert_eq!(text(&work.attributes, "db.namespace"), client_registry::SCHEMA);
+    eventually(|| collector.has_metric("guanxi.feed.position") && collector.has_metric("rpc.server.call.duration")).await;
     let points = collector.histogram("rpc.server.call.duration");
     let create = points.iter().find(|point| text(&point.attributes, "rpc.method") == "CreateTerritory").unwrap();
     assert_eq!((create.count, text(&create.attributes, "rpc.response.status_code")), (1, "OK"));

@@ -17,13 +17,11 @@ use tonic_types::StatusExt;
 use crate::refused::{World, check_refusal};
 use crate::support::{Service, channel, eventually, named, number, reason, rows, serve_at};
 use crate::wire::{self, Caller};
-use crate::{bad_bytes, bad_import, bad_input, identity};
+use crate::{bad_account, bad_bytes, bad_import, bad_input, identity};
 
 /// Reasons that no test provokes, and why.
-const NEVER: [(&str, &str); 2] = [
-    ("UNSPECIFIED", "is never sent"),
-    ("CANCELLED", "is for the log: whoever gave up reads no answer"),
-];
+const NEVER: [(&str, &str); 2] =
+    [("UNSPECIFIED", "is never sent"), ("CANCELLED", "is for the log: whoever gave up reads no answer")];
 /// The reasons that the tests of this file provoke.
 const UNDER_STRAIN: [(Code, &str); 5] = [OVERLOADED, DEADLINE, UNAVAILABLE, CONFLICT, INTERNAL];
 const OVERLOADED: (Code, &str) = (Code::ResourceExhausted, "OVERLOADED");
@@ -39,13 +37,18 @@ const ROW: &str = "Row violation";
 fn published() -> BTreeMap<String, String> {
     let set = FileDescriptorSet::decode(DESCRIPTOR_SET).unwrap();
     let mut published = BTreeMap::new();
-    for file in set.file.iter().filter(|file| ["guanxi.errors.v1", "guanxi.client_registry.v1"].contains(&file.package())) {
+    for file in
+        set.file.iter().filter(|file| ["guanxi.errors.v1", "guanxi.client_registry.v1"].contains(&file.package()))
+    {
         for (index, values) in file.enum_type.iter().enumerate().filter(|(_, one)| one.name() == "ErrorReason") {
             for location in &file.source_code_info.as_ref().unwrap().location {
                 // The path of a value: field 5 of the file, its index, field 2 of the enum, its index.
                 let [5, of, 2, value] = location.path[..] else { continue };
                 if usize::try_from(of).unwrap() == index {
-                    let name = values.value[usize::try_from(value).unwrap()].name().trim_start_matches("ERROR_REASON_").to_owned();
+                    let name = values.value[usize::try_from(value).unwrap()]
+                        .name()
+                        .trim_start_matches("ERROR_REASON_")
+                        .to_owned();
                     let kind = location.leading_comments().trim().split([':', '.']).next().unwrap().to_owned();
                     published.insert(name, kind);
                 }
@@ -60,7 +63,7 @@ fn provoked() -> BTreeMap<String, BTreeSet<String>> {
     let mut provoked = BTreeMap::<String, BTreeSet<String>>::new();
     let mut note = |reason: &str, kind: &str| provoked.entry(reason.to_owned()).or_default().insert(kind.to_owned());
     let world = World::of_words();
-    for case in bad_input::cases(&world) {
+    for case in bad_account::cases(&world).iter().chain(&bad_input::cases(&world)) {
         note(case.reason, &code_name(case.code));
         case.fields.iter().for_each(|(_, reason)| {
             note(reason, FIELD);
@@ -96,7 +99,9 @@ fn every_published_reason_is_provoked_as_its_comment_says() {
             assert!(!provoked.contains_key(reason), "{reason} is provoked after all");
             continue;
         }
-        let kinds = provoked.get(reason).unwrap_or_else(|| panic!("no test provokes {reason}: add a case to bad_input.rs or bad_import.rs"));
+        let kinds = provoked
+            .get(reason)
+            .unwrap_or_else(|| panic!("no test provokes {reason}: add a case to bad_input.rs or bad_import.rs"));
         // A field that is wrong only in rows is a field too.
         let as_promised = kinds.contains(kind) || (kind == FIELD && kinds.contains(ROW));
         assert!(as_promised, "{reason} promises {kind} and comes as {kinds:?}");
@@ -109,10 +114,17 @@ fn every_published_reason_is_provoked_as_its_comment_says() {
 }
 
 /// The refusal of a call, checked in both languages.
-async fn refused(channel: &Channel, caller: Caller<'_>, method: &str, request: serde_json::Value, expected: (Code, &str)) {
+async fn refused(
+    channel: &Channel,
+    caller: Caller<'_>,
+    method: &str,
+    request: serde_json::Value,
+    expected: (Code, &str),
+) {
     for (language, tag) in [(None, "zh-CN"), (Some("en"), "en")] {
         let caller = Caller { language, ..caller };
-        let status = wire::call(channel, caller, &wire::method(method), std::slice::from_ref(&request)).await.unwrap_err();
+        let status =
+            wire::call(channel, caller, &wire::method(method), std::slice::from_ref(&request)).await.unwrap_err();
         check(&status, expected, tag);
     }
 }
@@ -125,7 +137,8 @@ fn check(status: &Status, expected: (Code, &str), tag: &str) {
     assert_eq!(delay.is_some_and(|delay| delay > Duration::ZERO), retries, "{status:?}");
 }
 
-const WAITING: &str = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+const WAITING: &str =
+    "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
 
 #[tokio::test]
 async fn a_process_that_is_full_says_so_and_one_that_is_too_slow_too() {
@@ -142,7 +155,7 @@ async fn a_process_that_is_full_says_so_and_one_that_is_too_slow_too() {
     eventually("the first call waits for the head", async || number(&mut looking, WAITING).await == 1).await;
 
     refused(&small, caller, "IdentityService/WhoAmI", json!({}), OVERLOADED).await;
-    let hurried = Caller { timeout: Some(Duration::from_millis(300)), ..caller };
+    let hurried = Caller { timeout: Some(Duration::from_secs(1)), ..caller };
     refused(&service.channel, hurried, "AccountService/CreateAccount", create, DEADLINE).await;
     rows(&mut blocking, "rollback").await;
     assert!(first.await.unwrap().is_ok());
@@ -174,10 +187,14 @@ async fn changes_that_wait_for_each_other_end_in_a_conflict() {
     rows(&mut blocking, "set deadlock_timeout = '1min'").await;
     rows(&mut blocking, "begin").await;
     rows(&mut blocking, "select position from client_registry.event_head for update").await;
-    let (channel, token, method) = (service.channel.clone(), service.admin.clone(), wire::method("AccountService/CreateAccount"));
+    let (channel, token, method) =
+        (service.channel.clone(), service.admin.clone(), wire::method("AccountService/CreateAccount"));
     let request = json!({"account": {"legalName": "样例", "territoryCode": "440305"}});
     let creation = tokio::spawn(async move { wire::call(&channel, Caller::with(&token), &method, &[request]).await });
-    eventually("the creation has the territory and waits for the head", async || number(&mut looking, WAITING).await == 1).await;
+    eventually("the creation has the territory and waits for the head", async || {
+        number(&mut looking, WAITING).await == 1
+    })
+    .await;
     rows(&mut blocking, "select code from client_registry.territory where code = '440305' for update").await;
     check(&creation.await.unwrap().unwrap_err(), CONFLICT, "zh-CN");
     rows(&mut blocking, "rollback").await;
@@ -190,9 +207,17 @@ async fn a_fault_of_the_service_tells_nothing_of_its_cause() {
     let caller = Caller::with(&service.admin);
     let mut connection = service.database.admin().await;
     rows(&mut connection, "alter table client_registry.account_tier_period rename to gone").await;
-    refused(&service.channel, caller, "AccountService/ListAccountTierPeriods", json!({"accountId": account.id}), INTERNAL).await;
+    refused(
+        &service.channel,
+        caller,
+        "AccountService/ListAccountTierPeriods",
+        json!({"accountId": account.id}),
+        INTERNAL,
+    )
+    .await;
     // Everything else goes on, and so does this when it is mended.
-    let (get, periods) = (wire::method("AccountService/GetAccount"), wire::method("AccountService/ListAccountTierPeriods"));
+    let (get, periods) =
+        (wire::method("AccountService/GetAccount"), wire::method("AccountService/ListAccountTierPeriods"));
     assert!(wire::call(&service.channel, caller, &get, &[json!({"id": account.id})]).await.is_ok());
     rows(&mut connection, "alter table client_registry.gone rename to account_tier_period").await;
     assert!(wire::call(&service.channel, caller, &periods, &[json!({"accountId": account.id})]).await.is_ok());

@@ -13,9 +13,26 @@ use crate::wire::{self, Caller};
 
 /// Words that only the inside of the service knows.
 const INTERNAL: [&str; 16] = [
-    "sqlx", "select ", "insert into", "panicked", "unwrap", "client_registry.account", "client_registry.territory", "client_registry.event",
-    "relation \"", "constraint", "_pkey", "_fkey", "/work", "postgres", "prost", "hyper",
+    "sqlx",
+    "select ",
+    "insert into",
+    "panicked",
+    "unwrap",
+    "client_registry.account",
+    "client_registry.territory",
+    "client_registry.event",
+    "relation \"",
+    "constraint",
+    "_pkey",
+    "_fkey",
+    "/work",
+    "postgres",
+    "prost",
+    "hyper",
 ];
+
+/// An id that nobody has.
+pub(crate) const NOBODY: &str = "0192f0c1-2345-7abc-8def-0123456789ab";
 
 /// A request that is refused, and how.
 pub(crate) struct Case {
@@ -29,6 +46,14 @@ pub(crate) struct Case {
     director: bool,
 }
 
+/// An account that is right but for the given fields.
+pub(crate) fn account(mut fields: Json) -> Json {
+    let object = fields.as_object_mut().unwrap();
+    object.entry("legalName").or_insert_with(|| json!("样例科技有限公司"));
+    object.entry("territoryCode").or_insert_with(|| json!("440305"));
+    json!({ "account": fields })
+}
+
 /// A request with wrong fields.
 pub(crate) fn fields(name: &'static str, method: &'static str, request: Json, wrong: &[(&str, &'static str)]) -> Case {
     let case = refusal(name, method, request, Code::InvalidArgument, "FIELDS_INVALID");
@@ -36,7 +61,13 @@ pub(crate) fn fields(name: &'static str, method: &'static str, request: Json, wr
 }
 
 /// A request that is refused as a whole.
-pub(crate) fn refusal(name: &'static str, method: &'static str, request: Json, code: Code, reason: &'static str) -> Case {
+pub(crate) fn refusal(
+    name: &'static str,
+    method: &'static str,
+    request: Json,
+    code: Code,
+    reason: &'static str,
+) -> Case {
     Case { name, method, code, reason, fields: Vec::new(), requests: vec![request], director: false }
 }
 
@@ -124,7 +155,8 @@ impl World {
 
     /// What happens to the accounts before the wrong requests.
     async fn happen(&mut self) {
-        let answer = self.ask("AccountService/ListAccounts", json!({"pageSize": 2, "filter": "public_sector = false"})).await;
+        let answer =
+            self.ask("AccountService/ListAccounts", json!({"pageSize": 2, "filter": "public_sector = false"})).await;
         answer["nextPageToken"].as_str().unwrap().clone_into(&mut self.page_token);
         let territory = json!({"code": "440307", "name": {"zh": "龙岗区"}, "level": "COUNTY", "parentCode": "440300"});
         for (method, request) in [
@@ -132,9 +164,15 @@ impl World {
             ("AccountService/DeleteAccount", json!({"id": self.deleted})),
             ("AccountService/ActivateAccount", json!({"id": self.active})),
             ("AccountService/SetAccountTier", json!({"id": self.active, "tier": "TIER_A", "reason": "重点"})),
-            ("AccountService/CreateAccount", json!({"account": {"legalName": "曾用编号公司", "territoryCode": "440305"}, "requestId": self.request_id})),
+            (
+                "AccountService/CreateAccount",
+                json!({"account": {"legalName": "曾用编号公司", "territoryCode": "440305"}, "requestId": self.request_id}),
+            ),
             ("AccountService/ImportAccounts", json!({"options": {"importId": self.import_id}})),
-            ("TerritoryService/CreateTerritory", json!({"territory": territory, "requestId": self.territory_request_id})),
+            (
+                "TerritoryService/CreateTerritory",
+                json!({"territory": territory, "requestId": self.territory_request_id}),
+            ),
         ] {
             self.ask(method, request).await;
         }
@@ -142,7 +180,9 @@ impl World {
 
     async fn ask(&self, method: &str, request: Json) -> Json {
         let service = self.service();
-        let answers = wire::call(&service.channel, Caller::with(&service.admin), &wire::method(method), &[request]).await.unwrap();
+        let answers = wire::call(&service.channel, Caller::with(&service.admin), &wire::method(method), &[request])
+            .await
+            .unwrap();
         serde_json::to_value(&answers[0]).unwrap()
     }
 
@@ -165,7 +205,8 @@ pub(crate) async fn check(world: &World, cases: Vec<Case>) {
             let outcome = wire::call(&service.channel, caller, &wire::method(case.method), &case.requests).await;
             let status = outcome.map(|answers| panic!("{context} was answered: {answers:?}")).unwrap_err();
             assert_eq!((status.code(), reason(&status).as_str()), (case.code, case.reason), "{context}: {status:?}");
-            let expected: Vec<_> = case.fields.iter().map(|(field, reason)| (field.clone(), (*reason).to_owned())).collect();
+            let expected: Vec<_> =
+                case.fields.iter().map(|(field, reason)| (field.clone(), (*reason).to_owned())).collect();
             let wrong = if expected.is_empty() { Vec::new() } else { violations(&status) };
             assert_eq!(wrong, expected, "{context}");
             check_refusal(&context, &status, tag);
@@ -184,7 +225,9 @@ pub(crate) fn check_refusal(context: &str, status: &Status, tag: &str) {
     let mut texts = vec![status.message().to_owned()];
     for violation in details.bad_request().map(|bad| bad.field_violations.clone()).unwrap_or_default() {
         assert!(!violation.field.is_empty(), "{context}: a violation of no field");
-        let published = ["guanxi.errors.v1", "guanxi.client_registry.v1"].iter().any(|domain| is_published(domain, &violation.reason));
+        let published = ["guanxi.errors.v1", "guanxi.client_registry.v1"]
+            .iter()
+            .any(|domain| is_published(domain, &violation.reason));
         assert!(published, "{context}: {} is not published", violation.reason);
         let said = violation.localized_message.unwrap();
         localized.push((said.locale, said.message));
@@ -195,7 +238,9 @@ pub(crate) fn check_refusal(context: &str, status: &Status, tag: &str) {
         check_text(context, text, tag);
     }
     texts.extend(info.metadata.iter().filter(|(name, _)| *name != "method").map(|(_, value)| value.clone()));
-    texts.iter().for_each(|text| check_inside(context, text));
+    for text in &texts {
+        check_inside(context, text);
+    }
 }
 
 /// What holds for a text that people read: it is in their language, says everything, and tells nothing from inside.
@@ -216,7 +261,9 @@ fn check_inside(context: &str, text: &str) {
 /// True where `{name}` was not replaced.
 fn has_hole(text: &str) -> bool {
     let holes = text.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
-    holes.into_iter().any(|(name, _)| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
+    holes
+        .into_iter()
+        .any(|(name, _)| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
 }
 
 /// True for a value of the `ErrorReason` of a package, but for the one that is never sent.
@@ -229,13 +276,16 @@ pub(crate) fn is_published(package: &str, reason: &str) -> bool {
 /// What is in the tables: their names, the numbers of rows, digests of everything.
 #[expect(clippy::disallowed_methods, reason = "the names of the tables are read from the database")]
 pub(crate) async fn contents(connection: &mut PgConnection) -> Vec<(String, i64, String)> {
-    let tables: Vec<String> = sqlx::query_scalar("select tablename::text from pg_tables where schemaname = 'client_registry' order by 1")
-        .fetch_all(&mut *connection)
-        .await
-        .unwrap();
+    let tables: Vec<String> =
+        sqlx::query_scalar("select tablename::text from pg_tables where schemaname = 'client_registry' order by 1")
+            .fetch_all(&mut *connection)
+            .await
+            .unwrap();
     let mut contents = Vec::new();
     for table in tables {
-        let statement = format!("select count(*), coalesce(md5(string_agg(t::text, ' ' order by t::text)), '') from client_registry.{table} t");
+        let statement = format!(
+            "select count(*), coalesce(md5(string_agg(t::text, ' ' order by t::text)), '') from client_registry.{table} t"
+        );
         let (rows, digest) = sqlx::query_as(AssertSqlSafe(statement)).fetch_one(&mut *connection).await.unwrap();
         contents.push((table, rows, digest));
     }

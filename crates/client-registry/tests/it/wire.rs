@@ -19,7 +19,9 @@ const SERVED: [&str; 3] = ["guanxi.client_registry.", "guanxi.events.", "guanxi.
 
 /// Every method that the process serves.
 pub(crate) fn served_methods() -> Vec<MethodDescriptor> {
-    let services = DESCRIPTOR_POOL.services().filter(|service| SERVED.iter().any(|package| service.full_name().starts_with(package)));
+    let services = DESCRIPTOR_POOL
+        .services()
+        .filter(|service| SERVED.iter().any(|package| service.full_name().starts_with(package)));
     services.flat_map(|service| service.methods().collect::<Vec<_>>()).collect()
 }
 
@@ -80,7 +82,12 @@ pub(crate) async fn call_until(
 }
 
 /// The same with one request; of a stream without an end it reads what there was before the call.
-pub(crate) async fn ask(service: &Service, caller: Caller<'_>, method: &MethodDescriptor, request: &Json) -> Result<Vec<DynamicMessage>, Status> {
+pub(crate) async fn ask(
+    service: &Service,
+    caller: Caller<'_>,
+    method: &MethodDescriptor,
+    request: &Json,
+) -> Result<Vec<DynamicMessage>, Status> {
     let head = service.feed().get_feed_head(service.as_admin(GetFeedHeadRequest {})).await?.into_inner();
     let caught_up = |answer: &DynamicMessage| {
         let checked = answer.get_field_by_name("checked_position");
@@ -100,7 +107,12 @@ pub(crate) async fn call(
 }
 
 /// Sends bytes to a path and reads every answer.
-pub(crate) async fn call_raw(channel: &Channel, caller: Caller<'_>, path: &str, requests: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, Status> {
+pub(crate) async fn call_raw(
+    channel: &Channel,
+    caller: Caller<'_>,
+    path: &str,
+    requests: Vec<Vec<u8>>,
+) -> Result<Vec<Vec<u8>>, Status> {
     let mut stream = send(channel, caller, path, requests).await?;
     let mut answers = Vec::new();
     while let Some(bytes) = stream.message().await? {
@@ -174,7 +186,10 @@ impl Decoder for Bytes {
 }
 
 /// Visits every field that is set, in messages of any depth, in `Any` payloads too: the message that has it, its descriptor, its value.
-pub(crate) fn visit(message: &DynamicMessage, seen: &mut dyn FnMut(&DynamicMessage, &prost_reflect::FieldDescriptor, &Value)) {
+pub(crate) fn visit(
+    message: &DynamicMessage,
+    seen: &mut dyn FnMut(&DynamicMessage, &prost_reflect::FieldDescriptor, &Value),
+) {
     if let Some(packed) = unpacked(message) {
         return visit(&packed, seen);
     }
@@ -201,7 +216,8 @@ fn unpacked(message: &DynamicMessage) -> Option<DynamicMessage> {
     let part = |name: &str| message.get_field_by_name(name).unwrap().into_owned();
     let (kind, bytes) = (part("type_url"), part("value"));
     let name = kind.as_str().unwrap().rsplit('/').next().unwrap().to_owned();
-    let descriptor = DESCRIPTOR_POOL.get_message_by_name(&name).unwrap_or_else(|| panic!("a payload of the type {name}"));
+    let descriptor =
+        DESCRIPTOR_POOL.get_message_by_name(&name).unwrap_or_else(|| panic!("a payload of the type {name}"));
     Some(DynamicMessage::decode(descriptor, bytes.as_bytes().unwrap().as_ref()).unwrap())
 }
 

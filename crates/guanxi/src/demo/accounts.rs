@@ -160,7 +160,7 @@ impl Maker {
         let tier = tier(trade, employees, parent.is_none(), random);
         let active = random.chance(78);
         let row_number = i64::try_from(number).unwrap_or_default();
-        let row = ImportAccountRow { row_number, account: Some(account), parent_external_id: parent };
+        let row = ImportAccountRow { row_number, account: Some(Box::new(account)), parent_external_id: parent };
         self.plans.push(Plan { row, tier, active });
         key
     }

@@ -37,7 +37,7 @@ pub(crate) async fn load(endpoint: &str, token: &str, seed: u64) -> Result<(), B
     let loader = Loader { channel: cluster::connect(endpoint).await?, token: Arc::from(token), seed };
     let territories = places::territories();
     step.note(&format!("{} territories", territories.len()));
-    let rows = territories.into_iter().zip(1..).map(|(territory, number)| ImportTerritoryRow { row_number: number, territory: Some(territory) });
+    let rows = territories.into_iter().zip(1..).map(|(territory, number)| ImportTerritoryRow { row_number: number, territory: Some(Box::new(territory)) });
     loader.import::<Territories>(rows.map(|row| (row.row_number, row))).await?;
     let plans = accounts::plans(seed);
     step.note(&format!("{} accounts", plans.len()));

@@ -51,6 +51,7 @@ impl Noun for Accounts {
         field("attributes", Shape::Named),
     ];
     const MAP: &'static str = include_str!("../../maps/account.toml");
+    const PARENT_FIELDS: &'static [&'static str] = &["parent_external_id", "account.parent_account_id"];
 
     fn blank(number: i64) -> ImportAccountRow {
         ImportAccountRow { row_number: number, ..Default::default() }
@@ -84,7 +85,7 @@ impl Noun for Accounts {
             attributes: values.named("attributes").into_iter().collect(),
             ..Default::default()
         };
-        let row = ImportAccountRow { row_number: number_, account: Some(account), parent_external_id: parent };
+        let row = ImportAccountRow { row_number: number_, account: Some(Box::new(account)), parent_external_id: parent };
         if wrong.is_empty() { Ok(row) } else { Err(wrong) }
     }
 

@@ -193,3 +193,53 @@ fn decode(bytes: &[u8], encoding: Encoding) -> Result<String, Malformed> {
         _ => Err(Malformed::CutOff),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Everything that the lines of some bytes say, and whether they look like Chinese UTF-8.
+    fn read(bytes: &[u8], encoding: Encoding) -> (Vec<Option<String>>, Option<Fault>, bool) {
+        let path = std::env::temp_dir().join(format!("guanxi-lines-{}-{:?}", std::process::id(), std::thread::current().id()));
+        std::fs::write(&path, bytes).unwrap();
+        let mut lines = Lines::open(&path, encoding).unwrap();
+        let mut texts = Vec::new();
+        let fault = loop {
+            match lines.next() {
+                Ok(Some(line)) => texts.push(line.text),
+                Ok(None) => break None,
+                Err(fault) => break Some(fault),
+            }
+        };
+        std::fs::remove_file(path).unwrap();
+        (texts, fault, lines.is_chinese_utf8())
+    }
+
+    #[test]
+    fn few_bytes_of_gb18030_may_be_utf_8_by_chance() {
+        let (texts, fault, chinese_utf8) = read(b"\xC2\xA1,a\n", Encoding::Gb18030);
+        assert_eq!((texts, fault.is_none(), chinese_utf8), (vec![Some("隆,a".to_owned())], true, false));
+        let (_, _, chinese_utf8) = read("中国".as_bytes(), Encoding::Gb18030);
+        assert!(chinese_utf8);
+    }
+
+    #[test]
+    fn a_file_that_ends_inside_a_character_is_cut_off_there() {
+        for (encoding, text) in [(Encoding::Utf8, "a\n中".as_bytes()), (Encoding::Gb18030, b"a\n\x82\x35\x8F\x33".as_slice())] {
+            for cut in 3..text.len() {
+                let (texts, fault, _) = read(&text[..cut], encoding);
+                assert_eq!((texts, fault.is_none()), (vec![Some("a".to_owned()), None], true), "{encoding:?} {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_fault_is_placed_and_the_other_encoding_tried() {
+        let (_, fault, _) = read(b"a\nbc\xC4\xE3\n", Encoding::Utf8);
+        assert!(matches!(fault, Some(Fault::Malformed { line: 2, byte: 3, other: Some(Encoding::Gb18030) })), "{fault:?}");
+        let (_, fault, _) = read("\u{FEFF}a\n中,b\n".as_bytes(), Encoding::Gb18030);
+        assert!(matches!(fault, Some(Fault::Malformed { line: 1, other: Some(Encoding::Utf8), .. })), "{fault:?}");
+        let (_, fault, _) = read(b"a\n\xFF\xC4\xE3\n", Encoding::Utf8);
+        assert!(matches!(fault, Some(Fault::Malformed { line: 2, byte: 1, other: None })), "{fault:?}");
+    }
+}

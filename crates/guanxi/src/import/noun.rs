@@ -35,6 +35,8 @@ pub(crate) trait Noun: 'static {
     const FIELDS: &'static [Field];
     /// The map for files that an export wrote.
     const MAP: &'static str;
+    /// What violations call the parent of a row.
+    const PARENT_FIELDS: &'static [&'static str];
 
     /// The row that says nothing but its number.
     fn blank(number: i64) -> Self::Row;

@@ -30,7 +30,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 pub(crate) struct Item<R> {
     pub(crate) number: i64,
     pub(crate) line: u64,
-    /// Blank where `broken` says why: so the service knows the row as rejected and judges it anew when it comes again.
+    /// Blank where `broken` says why. It is sent all the same: the service rejects it, so every row has its answer.
     pub(crate) row: R,
     pub(crate) broken: Vec<RowViolation>,
 }

@@ -50,7 +50,7 @@ impl Tally {
             let keys = if dry_run { N::keys(&item.row) } else { Vec::new() };
             match refused.remove(&item.number) {
                 Some(violations) => {
-                    let parent = N::parent(&item.row).filter(|parent| is_missing(&violations, parent));
+                    let parent = N::parent(&item.row).filter(|_| is_orphan(&violations, N::PARENT_FIELDS));
                     let violations = if item.broken.is_empty() { violations } else { item.broken };
                     self.rejected.insert(item.number, Rejected { line: item.line, violations, parent, keys });
                 }
@@ -84,7 +84,7 @@ impl Tally {
     }
 }
 
-/// Whether nothing is wrong but that there is no such parent. The violation names the row, not the field, so its text is asked.
-fn is_missing(violations: &[RowViolation], parent: &str) -> bool {
-    matches!(violations, [violation] if violation.reason == "RESOURCE_NOT_FOUND" && violation.message.contains(parent))
+/// Whether nothing is wrong but that there is no such parent.
+fn is_orphan(violations: &[RowViolation], parent_fields: &[&str]) -> bool {
+    matches!(violations, [violation] if violation.reason == "RESOURCE_NOT_FOUND" && parent_fields.contains(&violation.field.as_str()))
 }

@@ -28,6 +28,7 @@ impl Noun for Territories {
     const FIELDS: &'static [Field] =
         &[field("code"), field("name.zh"), field("name.en"), field("level"), field("parent_code")];
     const MAP: &'static str = include_str!("../../maps/territory.toml");
+    const PARENT_FIELDS: &'static [&'static str] = &["territory.parent_code", "territory"];
 
     fn blank(number: i64) -> ImportTerritoryRow {
         ImportTerritoryRow { row_number: number, ..Default::default() }
@@ -42,7 +43,7 @@ impl Noun for Territories {
             parent_code: values.one("parent_code"),
             ..Default::default()
         };
-        Ok(ImportTerritoryRow { row_number: number, territory: Some(territory) })
+        Ok(ImportTerritoryRow { row_number: number, territory: Some(Box::new(territory)) })
     }
 
     fn request(options: Option<ImportOptions>, rows: Vec<ImportTerritoryRow>) -> ImportTerritoriesRequest {

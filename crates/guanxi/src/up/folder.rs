@@ -26,6 +26,8 @@ use crate::terminal::Step;
 
 /// How long services of a cluster that came to a sudden end get to finish: they drain for 25 s at most.
 const PATIENCE: Duration = Duration::from_secs(40);
+/// How long a cluster that was killed may still hold its lock.
+const DEATH: Duration = Duration::from_secs(2);
 /// How often to look whether something has changed that nobody tells.
 pub(super) const LOOK: Duration = Duration::from_millis(100);
 
@@ -44,7 +46,7 @@ impl Folder {
             DirBuilder::new().mode(0o700).recursive(true).create(&private).map_err(Error::file(&private))?;
         }
         let mut lock = open_lock(&path.join("lock"))?;
-        if !try_lock(&lock, &path)? {
+        if !lock_within(DEATH, &lock, &path).await? {
             let mut pid = String::new();
             let _ = lock.read_to_string(&mut pid);
             return Err(Error::InUse { folder: path, pid: pid.trim().to_owned() });
@@ -151,13 +153,20 @@ async fn await_lock(lock: &File, path: &Path) -> Result<(), Error> {
         return Ok(());
     }
     let step = Step::begin("Waiting for the services of the cluster before to end");
-    let locked = tokio::time::timeout(PATIENCE, async {
+    if !lock_within(PATIENCE, lock, path).await? {
+        return Err(Error::LeftOver { folder: path.to_owned() });
+    }
+    step.done("");
+    Ok(())
+}
+
+/// Tries for some time. Locks that can be waited for would keep a thread.
+async fn lock_within(patience: Duration, lock: &File, path: &Path) -> Result<bool, Error> {
+    let locked = tokio::time::timeout(patience, async {
         while !try_lock(lock, path)? {
             tokio::time::sleep(LOOK).await;
         }
-        Ok(())
+        Ok(true)
     });
-    locked.await.map_err(|_elapsed| Error::LeftOver { folder: path.to_owned() })??;
-    step.done("");
-    Ok(())
+    locked.await.unwrap_or(Ok(false))
 }

@@ -40,7 +40,9 @@ impl Process {
     ) -> Result<Self, Error> {
         let path = folder.log(service.name());
         let log = Log::open(&path);
-        let program = std::env::current_exe().map_err(Error::file(Path::new("/proc/self/exe")))?;
+        // The file may be gone, replaced by another build; what we run from is still there under this name.
+        let program = std::env::current_exe().ok().filter(|program| program.exists());
+        let program = program.unwrap_or_else(|| PathBuf::from("/proc/self/exe"));
         let mut command = Command::new(&program);
         command.args(["serve", "--until-stdin-ends", service.name()]).current_dir(&folder.path);
         // What the operator set for a Postgres of theirs, or for other commands, is none of its business.

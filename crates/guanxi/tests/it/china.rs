@@ -2,13 +2,15 @@
 //!
 //! The data is not in the repository; where it is not beside it these tests say so and pass.
 
+#![expect(clippy::print_stdout, reason = "what is measured is told")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use guanxi_proto::client_registry::v1::account_service_client::AccountServiceClient;
-use guanxi_proto::client_registry::v1::{Account, SearchAccountsRequest};
+use guanxi_proto::client_registry::v1::{Account, ExportAccountsRequest, SearchAccountsRequest};
 use guanxi_test_support::with_token;
 use tonic::transport::Channel;
 
@@ -87,7 +89,7 @@ async fn the_whole_tree_and_every_company_land_once() {
 }
 
 async fn by_stock_code(registry: &Registry) -> BTreeMap<String, Account> {
-    let mut stream = registry.accounts().export_accounts(with_token(Default::default(), &registry.token)).await.unwrap().into_inner();
+    let mut stream = registry.accounts().export_accounts(with_token(ExportAccountsRequest::default(), &registry.token)).await.unwrap().into_inner();
     let mut accounts = BTreeMap::new();
     while let Some(batch) = stream.message().await.unwrap() {
         accounts.extend(batch.accounts.into_iter().map(|account| (account.external_ids[0].value.clone(), account)));
@@ -129,20 +131,29 @@ impl Random {
     }
 }
 
-/// What may be typed when this company is meant: kind and text.
+/// Characters of a name before its legal form.
+fn core(name: &[char]) -> usize {
+    let name = text(name);
+    let forms = ["股份有限公司", "有限公司", "股份公司", "(集团)", "（集团）", "集团"];
+    forms.iter().fold(name.as_str(), |name, form| name.strip_suffix(form).unwrap_or(name)).chars().count()
+}
+
+/// What may be typed when this company is meant: kind and text. Left out is what fits another company as well: there nobody can say
+/// which one is meant.
 fn variants(company: &Company, all: &[Company], random: &mut Random) -> Vec<(&'static str, String)> {
-    let core = company.name.len() - ["股份有限公司", "有限公司"].iter().find(|form| text(&company.name).ends_with(**form)).map_or(0, |form| form.chars().count());
+    let core = core(&company.name);
     let mut wrong = company.name.clone();
-    let donor = &all[random.below(all.len())].name;
-    let place = random.below(core);
+    let (place, donor) = (random.below(core), &all[random.below(all.len())].name);
     wrong[place] = donor[random.below(donor.len())];
+    let is_ambiguous = all.iter().any(|other| other.stock_code != company.stock_code && near(&other.name, &wrong));
     let mut variants = vec![
-        ("one wrong character", text(&wrong)),
         ("short name", company.short_name.clone()),
         ("full width", company.english.chars().map(wide).collect()),
         ("English name", company.english.to_lowercase()),
     ];
-    // A part that only this company has: of others nobody can say which one is meant.
+    if !is_ambiguous {
+        variants.push(("one wrong character", text(&wrong)));
+    }
     for _ in 0..20 {
         let length = 3 + random.below(4);
         if core < length {
@@ -157,6 +168,12 @@ fn variants(company: &Company, all: &[Company], random: &mut Random) -> Vec<(&'s
     }
     variants.retain(|(_, text)| !text.is_empty() && text.chars().count() <= 100);
     variants
+}
+
+/// Whether names without their legal forms differ in one character at most.
+fn near(name: &[char], other: &[char]) -> bool {
+    let (name, other) = (&name[..core(name)], &other[..core(other)]);
+    name.len() == other.len() && name.iter().zip(other).filter(|(one, other)| one != other).count() <= 1
 }
 
 fn text(characters: &[char]) -> String {
@@ -176,7 +193,7 @@ fn inventions(all: &[Company], random: &mut Random) -> Vec<String> {
     let pairs: BTreeSet<String> = all.iter().flat_map(|company| company.name.windows(2).map(text)).collect();
     let characters: Vec<char> = all.iter().flat_map(|company| company.name.iter().copied()).filter(|character| ('\u{4E00}'..='\u{9FFF}').contains(character)).collect();
     let mut names = BTreeSet::new();
-    while names.len() < 600 {
+    while names.len() < 400 {
         let brand: String = [0, 1].map(|_| characters[random.below(characters.len())]).iter().collect();
         if !pairs.contains(&brand) {
             let city = &all[random.below(all.len())].city;
@@ -193,15 +210,16 @@ async fn first(client: &mut AccountServiceClient<Channel>, query: &str, token: &
     (answer.results.into_iter().next().and_then(|found| found.account), started.elapsed())
 }
 
-#[tokio::test]
-async fn the_right_company_comes_first_and_nothing_comes_of_nothing() {
-    let Some(shared) = shared_data() else { return };
+/// Searches for companies by their variants and for invented names, and prints and checks how often the answer is right.
+async fn measure(shared: &Path, asked_of: fn(usize, &mut Vec<(&'static str, String)>)) {
     let registry = Registry::start().await;
-    bring(&registry, &shared);
-    let (all, mut random, mut client) = (read(&shared), Random(1), registry.accounts());
+    bring(&registry, shared);
+    let (all, mut random, mut client) = (read(shared), Random(1), registry.accounts());
     let (mut figures, mut times) = (BTreeMap::<&str, (u32, u32)>::new(), Vec::new());
-    for company in &all {
-        for (kind, query) in variants(company, &all, &mut random) {
+    for (index, company) in all.iter().enumerate() {
+        let mut variants = variants(company, &all, &mut random);
+        asked_of(index, &mut variants);
+        for (kind, query) in variants {
             let (found, time) = first(&mut client, &query, &registry.token).await;
             let right = found.as_ref().is_some_and(|account| account.external_ids[0].value == company.stock_code);
             let figure = figures.entry(kind).or_default();
@@ -212,13 +230,13 @@ async fn the_right_company_comes_first_and_nothing_comes_of_nothing() {
             }
         }
     }
-    let (mut nothing, inventions) = (0_u32, inventions(&all, &mut random));
+    let (mut nothing, inventions) = (0, inventions(&all, &mut random));
     for name in &inventions {
         let (found, time) = first(&mut client, name, &registry.token).await;
-        nothing += u32::from(found.is_none());
         times.push(time);
-        if let Some(account) = found {
-            println!("invented: {name}: {}", account.legal_name);
+        match found {
+            None => nothing += 1,
+            Some(account) => println!("invented: {name}: {}", account.legal_name),
         }
     }
     times.sort_unstable();
@@ -231,7 +249,26 @@ async fn the_right_company_comes_first_and_nothing_comes_of_nothing() {
     for (kind, (right, asked)) in figures {
         assert!(percent(right, asked) >= 95.0, "{kind}");
     }
-    assert!(nothing >= 300 && usize::try_from(nothing).unwrap() == inventions.len(), "{nothing}");
+    assert_eq!(nothing, inventions.len());
+}
+
+#[tokio::test]
+async fn the_right_company_comes_first_and_nothing_comes_of_nothing() {
+    let Some(shared) = shared_data() else { return };
+    // One variant of each company, of another kind from one to the next.
+    measure(&shared, |index, variants| {
+        let kinds = variants.len();
+        variants.rotate_left(index % kinds);
+        variants.truncate(1);
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "five times the searches of the test above: minutes without optimisation"]
+async fn the_right_company_comes_first_however_it_is_typed() {
+    let Some(shared) = shared_data() else { return };
+    measure(&shared, |_, _| {}).await;
 }
 
 fn percent(part: u32, whole: u32) -> f64 {

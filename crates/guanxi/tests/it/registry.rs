@@ -86,7 +86,7 @@ impl Registry {
         let listener = TcpListener::bind(self.address).await.unwrap();
         self.address = listener.local_addr().unwrap();
         let settings = client_registry::Settings {
-            grpc: guanxi_grpc::Settings { listen: self.address, jwks: self.keys.jwks(), max_calls: 512 },
+            grpc: guanxi_grpc::Settings { listen: self.address, jwks: self.keys.jwks(), max_calls: 512, max_streams: 2_000 },
             database: guanxi_db::Settings { database_url: self.database.service_url(), owner_database_url: None, database_connections: 8 },
             cluster: "test".to_owned(),
         };
