@@ -16,7 +16,9 @@ const QUOTED_CHARS: usize = 24;
 /// The condition, or the problem with it.
 pub(crate) fn compare(field: &Field, operator: Comparator, literal: &str, quoted: bool) -> Result<Sql, String> {
     let (kind, column) = match field.kind {
-        Kind::Shown(kind, path) => (*kind, Sql::new("case when ").sight(path).text(" then ").text(field.column).text(" end")),
+        Kind::Shown(kind, path) => {
+            (*kind, Sql::new("case when ").sight(path).text(" then ").text(field.column).text(" end"))
+        }
         kind => (kind, Sql::new(field.column)),
     };
     if operator == Comparator::Has && literal == "*" && !quoted {
@@ -30,9 +32,7 @@ pub(crate) fn compare(field: &Field, operator: Comparator, literal: &str, quoted
         }
         Kind::TextList | Kind::Shown(..) => Err("only : and an element, or :* for a list that is not empty".to_owned()),
         Kind::Enum(_) | Kind::Boolean | Kind::Id => match operator {
-            Comparator::Equal | Comparator::NotEqual => {
-                Ok(column.text(symbol(operator)).value(value(kind, literal)?))
-            }
+            Comparator::Equal | Comparator::NotEqual => Ok(column.text(symbol(operator)).value(value(kind, literal)?)),
             _ => Err("only = and !=, or :* for any value".to_owned()),
         },
         Kind::Integer | Kind::Decimal | Kind::Instant | Kind::Day => match operator {

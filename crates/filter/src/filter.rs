@@ -215,7 +215,9 @@ mod tests {
         assert_eq!(sql(&filter), ("case when false then account.owner_id end = $1".to_owned(), vec![value.clone()]));
         assert_eq!(sql("owner.id:*").0, "case when false then account.owner_id end is not null");
         let mut violations = Violations::default();
-        let seen = compile(&filter, ACCOUNTS.fields, &mut violations).unwrap().seen_from(&[("33/".to_owned(), "330".to_owned())]);
+        let seen = compile(&filter, ACCOUNTS.fields, &mut violations)
+            .unwrap()
+            .seen_from(&[("33/".to_owned(), "330".to_owned())]);
         let expected = "case when (owner.path >= $1 and owner.path < $2) then account.owner_id end = $3".to_owned();
         assert_eq!(seen.clone().render(), (expected, vec![text("33/"), text("330"), value]));
         assert_eq!(sql("NOT owner.id:*").0, "not (case when false then account.owner_id end is not null)");

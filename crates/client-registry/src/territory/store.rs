@@ -143,6 +143,8 @@ pub(super) async fn update(connection: &mut PgConnection, territories: &[Territo
 /// Returns the number of accounts. The caller holds the tree alone.
 pub(super) async fn move_subtree(connection: &mut PgConnection, old: &str, new: &str) -> Result<u64, Error> {
     let end = guanxi_auth::subtree_end(old);
+    // A province may hold a million accounts; the caller's deadline still ends it earlier.
+    sqlx::query!("set local statement_timeout = '5min'").execute(&mut *connection).await?;
     sqlx::query!(
         "update client_registry.territory set path = $3 || substr(path, length($1) + 1) where path >= $1 and path < $2",
         old,

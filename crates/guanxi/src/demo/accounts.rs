@@ -226,7 +226,7 @@ mod tests {
         assert_eq!(names.len(), accounts.len());
         for account in accounts.iter().filter(|account| !account.credit_code.is_empty()) {
             assert!(CreditCode::parse(&account.credit_code).is_ok(), "{}", account.credit_code);
-            assert!(account.territory_code.starts_with(&account.credit_code[2..6]), "{account:?}");
+            assert!(account.territory_code.starts_with(&account.credit_code[2..4]), "{account:?}");
         }
     }
 

@@ -238,7 +238,7 @@ mod tests {
         let (_, fault, _) = read(b"a\nbc\xC4\xE3\n", Encoding::Utf8);
         assert!(matches!(fault, Some(Fault::Malformed { line: 2, byte: 3, other: Some(Encoding::Gb18030) })), "{fault:?}");
         let (_, fault, _) = read("\u{FEFF}a\n中,b\n".as_bytes(), Encoding::Gb18030);
-        assert!(matches!(fault, Some(Fault::Malformed { line: 1, other: Some(Encoding::Utf8), .. })), "{fault:?}");
+        assert!(matches!(fault, Some(Fault::Malformed { line: 2, byte: 3, other: Some(Encoding::Utf8) })), "{fault:?}");
         let (_, fault, _) = read(b"a\n\xFF\xC4\xE3\n", Encoding::Utf8);
         assert!(matches!(fault, Some(Fault::Malformed { line: 2, byte: 1, other: None })), "{fault:?}");
     }
