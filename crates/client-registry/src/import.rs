@@ -101,11 +101,11 @@ impl TryFrom<ImportOptions> for Import {
 pub(crate) fn run<R: Rows>(
     registry: Registry,
     noun: R,
-    call: Call,
+    call: &Call,
     stream: Streaming<R::Request>,
 ) -> ReceiverStream<Result<R::Response, Status>> {
     let (import, stopping) = (call.clone(), registry.stopping.clone());
-    guanxi_grpc::stream(&call, stopping, WAITING, move |answers| async move {
+    guanxi_grpc::stream(call, stopping, WAITING, move |answers| async move {
         answer_all(&registry, &noun, &import, stream, &answers).await;
     })
 }

@@ -353,7 +353,7 @@ impl AccountService for AccountRpc {
         request: Request<Streaming<ImportAccountsRequest>>,
     ) -> Result<Response<Self::ImportAccountsStream>, Status> {
         let (call, stream) = Call::open(request)?;
-        Ok(Response::new(crate::import::run(self.registry.clone(), self.clone(), call, stream)))
+        Ok(Response::new(crate::import::run(self.registry.clone(), self.clone(), &call, stream)))
     }
 
     type ExportAccountsStream = ReceiverStream<Result<ExportAccountsResponse, Status>>;

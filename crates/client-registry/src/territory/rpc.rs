@@ -194,6 +194,6 @@ impl TerritoryService for TerritoryRpc {
         request: Request<Streaming<ImportTerritoriesRequest>>,
     ) -> Result<Response<Self::ImportTerritoriesStream>, Status> {
         let (call, stream) = Call::open(request)?;
-        Ok(Response::new(crate::import::run(self.registry.clone(), self.clone(), call, stream)))
+        Ok(Response::new(crate::import::run(self.registry.clone(), self.clone(), &call, stream)))
     }
 }

@@ -1,5 +1,5 @@
 //! client-registry through real stubs on a real database.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "these are tests")]
 
 mod concurrency;
 mod deadline;

@@ -135,7 +135,7 @@ async fn a_collector_sees_the_callers_trace_down_to_the_database_and_the_call_by
     process.client().await.create_territory(request).await.unwrap();
     process.signal("-TERM");
 
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex = |bytes: &[u8]| bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
     let of_the_call = || {
         let spans = collector.spans();
         spans.into_iter().filter(|span| hex(&span.trace_id) == "0af7651916cd43dd8448eb211c80319c").collect::<Vec<_>>()
