@@ -9,7 +9,9 @@ use std::path::PathBuf;
 use encoding_rs::GB18030;
 use guanxi_proto::client_registry::v1::account_service_client::AccountServiceClient;
 use guanxi_proto::client_registry::v1::territory_service_client::TerritoryServiceClient;
-use guanxi_proto::client_registry::v1::{Account, BatchGetAccountsRequest, ExportAccountsRequest, ListTerritoriesRequest, Territory};
+use guanxi_proto::client_registry::v1::{
+    Account, BatchGetAccountsRequest, ExportAccountsRequest, ListTerritoriesRequest, Territory,
+};
 use prost_types::Timestamp;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -183,12 +185,16 @@ impl Source<'_> {
         let language = self.arguments.language;
         if nameless > 0 {
             let zh = format!("提示：{nameless} 个账户既无信用代码也无外部编号，导入时无法识别；需要时请加 --full。");
-            let en = format!("note: {nameless} accounts have neither a credit code nor an external id, so an import cannot recognise them; --full adds their ids.");
+            let en = format!(
+                "note: {nameless} accounts have neither a credit code nor an external id, so an import cannot recognise them; --full adds their ids."
+            );
             remark(&pick(language, zh, en));
         }
         if orphans > 0 {
             let zh = format!("提示：{orphans} 个账户的上级没有外部编号，文件中不含其上级；需要时请加 --full。");
-            let en = format!("note: the parents of {orphans} accounts have no external id, so the file does not name them; --full adds their ids.");
+            let en = format!(
+                "note: the parents of {orphans} accounts have no external id, so the file does not name them; --full adds their ids."
+            );
             remark(&pick(language, zh, en));
         }
     }
@@ -279,7 +285,9 @@ fn account_cell(account: &Account, title: &str, parent: Option<&str>) -> String 
         "territory_code" => account.territory_code.clone(),
         "address" => account.address.clone(),
         "employee_count" => account.employee_count.map(|count| count.to_string()).unwrap_or_default(),
-        "registered_capital.amount" => account.registered_capital.as_ref().map(|money| money.amount.clone()).unwrap_or_default(),
+        "registered_capital.amount" => {
+            account.registered_capital.as_ref().map(|money| money.amount.clone()).unwrap_or_default()
+        }
         "registered_capital.currency_code" => {
             account.registered_capital.as_ref().map(|money| money.currency_code.clone()).unwrap_or_default()
         }
@@ -336,7 +344,8 @@ impl<'a> Sheet<'a> {
     }
 
     fn row(&mut self, cells: impl Iterator<Item = String>) -> Result<(), Failure> {
-        let computed = |cell: &String| self.arguments.spreadsheet_safe && cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
+        let computed =
+            |cell: &String| self.arguments.spreadsheet_safe && cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
         let cells = cells.map(|cell| if computed(&cell) { format!("'{cell}") } else { cell });
         let written = self.rows.write_record(cells.collect::<Vec<_>>());
         written.map_err(|error| unwritten(self.arguments, &std::io::Error::other(error)))
@@ -345,7 +354,8 @@ impl<'a> Sheet<'a> {
     /// Writes what was collected, in the encoding that is wanted.
     fn flush(&mut self) -> Result<(), Failure> {
         let rows = std::mem::replace(&mut self.rows, csv::Writer::from_writer(Vec::new()));
-        let bytes = rows.into_inner().map_err(|error| unwritten(self.arguments, &std::io::Error::other(error.to_string())))?;
+        let bytes =
+            rows.into_inner().map_err(|error| unwritten(self.arguments, &std::io::Error::other(error.to_string())))?;
         let bytes = match self.arguments.encoding {
             Encoding::Utf8 => bytes,
             Encoding::Gb18030 => {
@@ -353,12 +363,17 @@ impl<'a> Sheet<'a> {
                 let (encoded, _, unmappable) = GB18030.encode(&text);
                 if unmappable {
                     let language = self.arguments.language;
-                    return Err(Failure::new(language, "数据中有 GB18030 无法表示的字符，请用 UTF-8 导出。", "the data has a character that GB18030 has not; export in UTF-8."));
+                    return Err(Failure::new(
+                        language,
+                        "数据中有 GB18030 无法表示的字符，请用 UTF-8 导出。",
+                        "the data has a character that GB18030 has not; export in UTF-8.",
+                    ));
                 }
                 encoded.into_owned()
             }
         };
-        let written = self.out.write_all(&bytes).and_then(|()| if self.part.is_none() { self.out.flush() } else { Ok(()) });
+        let written =
+            self.out.write_all(&bytes).and_then(|()| if self.part.is_none() { self.out.flush() } else { Ok(()) });
         self.reader_gone = written.as_ref().is_err_and(|error| error.kind() == ErrorKind::BrokenPipe);
         written.map_err(|error| unwritten(self.arguments, &error))
     }

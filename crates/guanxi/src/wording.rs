@@ -41,7 +41,8 @@ impl Failure {
         use tonic_types::StatusExt as _;
 
         let details = status.get_error_details();
-        let mut text = details.localized_message().map_or_else(|| status.message(), |message| &message.message).to_owned();
+        let mut text =
+            details.localized_message().map_or_else(|| status.message(), |message| &message.message).to_owned();
         for violation in details.bad_request().iter().flat_map(|wrong| &wrong.field_violations) {
             let words = violation.localized_message.as_ref().map_or(&violation.description, |message| &message.message);
             let _ = write!(text, "\n  {}: {words}", violation.field);

@@ -22,10 +22,14 @@ pub(super) struct Plan {
 /// Makes all accounts, parents first.
 pub(super) fn plans(seed: u64) -> Vec<Plan> {
     let mut random = Random::new(seed);
-    let mut brands: Vec<_> = FIRSTS.iter().flat_map(|first| SECONDS.iter().map(move |second| (*first, *second))).collect();
+    let mut brands: Vec<_> =
+        FIRSTS.iter().flat_map(|first| SECONDS.iter().map(move |second| (*first, *second))).collect();
     brands.retain(|((first, _), (second, _))| first != second);
     random.shuffle(&mut brands);
-    let brands = brands.into_iter().map(|(first, second)| Brand { zh: format!("{}{}", first.0, second.0), en: format!("{}{}", first.1, second.1) });
+    let brands = brands.into_iter().map(|(first, second)| Brand {
+        zh: format!("{}{}", first.0, second.0),
+        en: format!("{}{}", first.1, second.1),
+    });
     let mut maker = Maker { seed, random, counties: places::counties(), brands: brands.collect(), plans: Vec::new() };
     for group in &GROUPS {
         maker.group(group);
@@ -72,7 +76,12 @@ impl Maker {
         let mut cities = self.counties.clone();
         self.random.shuffle(&mut cities);
         let mut seen = Vec::new();
-        cities.retain(|county| !seen.contains(&county.city) && { seen.push(county.city); true });
+        cities.retain(|county| {
+            !seen.contains(&county.city) && {
+                seen.push(county.city);
+                true
+            }
+        });
         let Some((seat, others)) = cities.split_first() else { return };
         let head = Identity {
             legal_name: format!("{}{}集团股份有限公司", brand.zh, trade.zh),
@@ -96,7 +105,11 @@ impl Maker {
         let identity = match trade.form {
             Form::Company => {
                 let brand = self.brand();
-                let form = if trade.zh.ends_with("银行") || self.random.chance(15) { "股份有限公司" } else { "有限公司" };
+                let form = if trade.zh.ends_with("银行") || self.random.chance(15) {
+                    "股份有限公司"
+                } else {
+                    "有限公司"
+                };
                 Identity {
                     legal_name: format!("{}{}{}{form}", county.city, brand.zh, trade.zh),
                     short_name: format!("{}{}", brand.zh, trade.zh),
@@ -106,7 +119,11 @@ impl Maker {
             Form::Institution => {
                 let brand = self.brand().zh;
                 let short_name = format!("{brand}{}", trade.zh);
-                Identity { legal_name: format!("{}{}{short_name}", county.city, county.name), short_name, aliases: Vec::new() }
+                Identity {
+                    legal_name: format!("{}{}{short_name}", county.city, county.name),
+                    short_name,
+                    aliases: Vec::new(),
+                }
             }
             Form::Authority => Identity {
                 legal_name: format!("{}{}{}", county.city, county.name, trade.zh),
@@ -123,7 +140,14 @@ impl Maker {
         if self.random.chance(85) { places::grid(county, self.plans.len()) } else { county.code.to_owned() }
     }
 
-    fn add(&mut self, trade: &Trade, county: &County, territory: &str, identity: Identity, parent: Option<ExternalId>) -> ExternalId {
+    fn add(
+        &mut self,
+        trade: &Trade,
+        county: &County,
+        territory: &str,
+        identity: Identity,
+        parent: Option<ExternalId>,
+    ) -> ExternalId {
         let number = self.plans.len() + 1;
         let key = ExternalId { system: SYSTEM.to_owned(), value: format!("{}-{number:04}", self.seed) };
         let random = &mut self.random;
@@ -137,7 +161,14 @@ impl Maker {
         if company && random.chance(12) {
             tags.push("专精特新".to_owned());
         }
-        let address = format!("{}{}{}{}{}号", county.province, county.city, county.name, random.pick(&STREETS), random.between(1, 899));
+        let address = format!(
+            "{}{}{}{}{}号",
+            county.province,
+            county.city,
+            county.name,
+            random.pick(&STREETS),
+            random.between(1, 899)
+        );
         let account = Account {
             legal_name: identity.legal_name,
             short_name: identity.short_name,
@@ -151,10 +182,18 @@ impl Maker {
             registered_capital: (company && known).then_some(capital),
             tax_rank: (company && random.chance(8)).then(|| i32::try_from(random.between(1, 800)).unwrap_or_default()),
             public_sector: !company,
-            legal_representative: if company { format!("{}{}", random.pick(&SURNAMES), random.pick(&GIVEN_NAMES)) } else { String::new() },
+            legal_representative: if company {
+                format!("{}{}", random.pick(&SURNAMES), random.pick(&GIVEN_NAMES))
+            } else {
+                String::new()
+            },
             source: SYSTEM.to_owned(),
             tags,
-            attributes: [("bandwidth_mbps".to_owned(), random.pick(&["100", "200", "500", "1000", "2000"]).to_string())].into(),
+            attributes: [(
+                "bandwidth_mbps".to_owned(),
+                random.pick(&["100", "200", "500", "1000", "2000"]).to_string(),
+            )]
+            .into(),
             ..Default::default()
         };
         let tier = tier(trade, employees, parent.is_none(), random);
@@ -179,7 +218,9 @@ fn tier(trade: &Trade, employees: u64, independent: bool, random: &mut Random) -
     }
     let (tier, reason) = match trade.form {
         Form::Authority => (Tier::A, "党政机关，按政策列为 A 类"),
-        _ if trade.industry.starts_with("J66") || trade.industry.starts_with('D') => (Tier::A, "金融、电力等基础行业，按政策列为 A 类"),
+        _ if trade.industry.starts_with("J66") || trade.industry.starts_with('D') => {
+            (Tier::A, "金融、电力等基础行业，按政策列为 A 类")
+        }
         _ if employees > 4_000 && independent => (Tier::A, "集团总部，年收入居本省前列"),
         Form::Institution if employees > 1_000 => (Tier::B, "公共服务单位，成员规模较大"),
         _ if employees > 700 => (Tier::B, "年收入与成员规模达到 B 类标准"),
@@ -190,7 +231,11 @@ fn tier(trade: &Trade, employees: u64, independent: bool, random: &mut Random) -
 
 /// A credit code with right check characters: its own, and that of the body's code (GB 11714) inside it.
 fn credit_code(form: Form, county: &County, random: &mut Random, number: usize) -> String {
-    let body = format!("MA{}{:05}", random.pick(&["0", "1", "5", "A", "C", "D"]), random.between(0, 99) * 1_000 + number as u64);
+    let body = format!(
+        "MA{}{:05}",
+        random.pick(&["0", "1", "5", "A", "C", "D"]),
+        random.between(0, 99) * 1_000 + number as u64
+    );
     let first_17 = format!("{}{}{body}{}", form.credit_prefix(), county.code, organisation_check(&body));
     check_character(&first_17).map(|check| format!("{first_17}{check}")).unwrap_or_default()
 }
@@ -198,7 +243,8 @@ fn credit_code(form: Form, county: &County, random: &mut Random, number: usize) 
 /// The check character of eight characters of GB 11714.
 fn organisation_check(body: &str) -> char {
     let weights = [3, 7, 9, 10, 5, 8, 4, 2];
-    let sum: u32 = body.chars().zip(weights).map(|(character, weight)| character.to_digit(36).unwrap_or_default() * weight).sum();
+    let sum: u32 =
+        body.chars().zip(weights).map(|(character, weight)| character.to_digit(36).unwrap_or_default() * weight).sum();
     match 11 - sum % 11 {
         10 => 'X',
         11 => '0',

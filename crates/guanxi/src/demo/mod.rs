@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use guanxi_proto::client_registry::v1::account_service_client::AccountServiceClient;
 use guanxi_proto::client_registry::v1::{
-    Account, AccountState, ActivateAccountRequest, ExportAccountsRequest, ImportMode, ImportTerritoryRow, SetAccountTierRequest, Tier,
+    Account, AccountState, ActivateAccountRequest, ExportAccountsRequest, ImportMode, ImportTerritoryRow,
+    SetAccountTierRequest, Tier,
 };
 use indicatif::ProgressBar;
 use sha2::{Digest, Sha256};
@@ -37,7 +38,10 @@ pub(crate) async fn load(endpoint: &str, token: &str, seed: u64) -> Result<(), B
     let loader = Loader { channel: cluster::connect(endpoint).await?, token: Arc::from(token), seed };
     let territories = places::territories();
     step.note(&format!("{} territories", territories.len()));
-    let rows = territories.into_iter().zip(1..).map(|(territory, number)| ImportTerritoryRow { row_number: number, territory: Some(Box::new(territory)) });
+    let rows = territories
+        .into_iter()
+        .zip(1..)
+        .map(|(territory, number)| ImportTerritoryRow { row_number: number, territory: Some(Box::new(territory)) });
     loader.import::<Territories>(rows.map(|row| (row.row_number, row))).await?;
     let plans = accounts::plans(seed);
     step.note(&format!("{} accounts", plans.len()));
@@ -106,7 +110,12 @@ impl Loader {
         Ok((tiers, states))
     }
 
-    async fn finish(&self, id: String, tier: Option<(Tier, String, &'static str)>, active: bool) -> Result<(), Failure> {
+    async fn finish(
+        &self,
+        id: String,
+        tier: Option<(Tier, String, &'static str)>,
+        active: bool,
+    ) -> Result<(), Failure> {
         let mut client = AccountServiceClient::new(self.channel.clone());
         if let Some((tier, start_date, reason)) = tier {
             let request_id = self.id(&["tier", &id]).to_string();
@@ -145,9 +154,10 @@ impl Loader {
 
     /// An id that follows from the seed (a UUID of version 8, RFC 9562): what is asked for again is the same request.
     fn id(&self, parts: &[&str]) -> Uuid {
-        let digest = parts.iter().fold(Sha256::new_with_prefix(format!("guanxi demo {}", self.seed)), |digest, part| {
-            digest.chain_update([0]).chain_update(part)
-        });
+        let digest =
+            parts.iter().fold(Sha256::new_with_prefix(format!("guanxi demo {}", self.seed)), |digest, part| {
+                digest.chain_update([0]).chain_update(part)
+            });
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&digest.finalize()[..16]);
         uuid::Builder::from_custom_bytes(bytes).into_uuid()

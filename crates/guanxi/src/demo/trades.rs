@@ -3,26 +3,70 @@
 
 /// Two characters make a brand: one of these and one of [`SECONDS`].
 pub(super) const FIRSTS: [(&str, &str); 24] = [
-    ("瑞", "Rui"), ("恒", "Heng"), ("泰", "Tai"), ("鼎", "Ding"), ("启", "Qi"), ("嘉", "Jia"), ("盛", "Sheng"), ("宏", "Hong"),
-    ("景", "Jing"), ("博", "Bo"), ("诚", "Cheng"), ("凯", "Kai"), ("丰", "Feng"), ("润", "Run"), ("安", "An"), ("华", "Hua"),
-    ("万", "Wan"), ("新", "Xin"), ("天", "Tian"), ("海", "Hai"), ("金", "Jin"), ("元", "Yuan"), ("立", "Li"), ("德", "De"),
+    ("瑞", "Rui"),
+    ("恒", "Heng"),
+    ("泰", "Tai"),
+    ("鼎", "Ding"),
+    ("启", "Qi"),
+    ("嘉", "Jia"),
+    ("盛", "Sheng"),
+    ("宏", "Hong"),
+    ("景", "Jing"),
+    ("博", "Bo"),
+    ("诚", "Cheng"),
+    ("凯", "Kai"),
+    ("丰", "Feng"),
+    ("润", "Run"),
+    ("安", "An"),
+    ("华", "Hua"),
+    ("万", "Wan"),
+    ("新", "Xin"),
+    ("天", "Tian"),
+    ("海", "Hai"),
+    ("金", "Jin"),
+    ("元", "Yuan"),
+    ("立", "Li"),
+    ("德", "De"),
 ];
 
 /// The second characters of brands.
 pub(super) const SECONDS: [(&str, &str); 24] = [
-    ("泽", "ze"), ("昌", "chang"), ("达", "da"), ("远", "yuan"), ("信", "xin"), ("成", "cheng"), ("源", "yuan"), ("通", "tong"),
-    ("和", "he"), ("利", "li"), ("翔", "xiang"), ("宇", "yu"), ("邦", "bang"), ("康", "kang"), ("业", "ye"), ("隆", "long"),
-    ("铭", "ming"), ("晟", "sheng"), ("彦", "yan"), ("朗", "lang"), ("川", "chuan"), ("岳", "yue"), ("峰", "feng"), ("润", "run"),
+    ("泽", "ze"),
+    ("昌", "chang"),
+    ("达", "da"),
+    ("远", "yuan"),
+    ("信", "xin"),
+    ("成", "cheng"),
+    ("源", "yuan"),
+    ("通", "tong"),
+    ("和", "he"),
+    ("利", "li"),
+    ("翔", "xiang"),
+    ("宇", "yu"),
+    ("邦", "bang"),
+    ("康", "kang"),
+    ("业", "ye"),
+    ("隆", "long"),
+    ("铭", "ming"),
+    ("晟", "sheng"),
+    ("彦", "yan"),
+    ("朗", "lang"),
+    ("川", "chuan"),
+    ("岳", "yue"),
+    ("峰", "feng"),
+    ("润", "run"),
 ];
 
 /// Families and given names of invented people.
-pub(super) const SURNAMES: [&str; 20] =
-    ["王", "李", "张", "刘", "陈", "杨", "黄", "赵", "周", "吴", "徐", "孙", "马", "朱", "胡", "林", "郭", "何", "高", "罗"];
+pub(super) const SURNAMES: [&str; 20] = [
+    "王", "李", "张", "刘", "陈", "杨", "黄", "赵", "周", "吴", "徐", "孙", "马", "朱", "胡", "林", "郭", "何", "高",
+    "罗",
+];
 
 /// Given names.
 pub(super) const GIVEN_NAMES: [&str; 20] = [
-    "志远", "建国", "晓东", "文博", "丽华", "海涛", "春梅", "俊杰", "思源", "国强", "雅琴", "明辉", "永康", "秀英", "子轩", "立新",
-    "佩玲", "振华", "静怡", "少峰",
+    "志远", "建国", "晓东", "文博", "丽华", "海涛", "春梅", "俊杰", "思源", "国强", "雅琴", "明辉", "永康", "秀英",
+    "子轩", "立新", "佩玲", "振华", "静怡", "少峰",
 ];
 
 /// Streets that most towns have.
@@ -66,7 +110,13 @@ impl Form {
     }
 }
 
-const fn company(zh: &'static str, en: &'static str, industry: &'static str, employees: (u64, u64), count: usize) -> Trade {
+const fn company(
+    zh: &'static str,
+    en: &'static str,
+    industry: &'static str,
+    employees: (u64, u64),
+    count: usize,
+) -> Trade {
     Trade { zh, en, industry, form: Form::Company, employees, count, tags: &[] }
 }
 
@@ -89,7 +139,9 @@ pub(super) const TRADES: [Trade; 20] = [
     company("置业", "Real Estate", "K7010", (30, 400), 6),
     Trade { tags: &["连锁"], ..company("百货", "Department Stores", "F5211", (60, 1_500), 6) },
     Trade { tags: &["连锁"], ..company("酒店", "Hotel", "H6110", (40, 500), 6) },
-    Trade { tags: &["电力专网", "重点客户"], ..company("供电服务", "Power Supply", "D4420", (200, 2_000), 4) },
+    Trade {
+        tags: &["电力专网", "重点客户"], ..company("供电服务", "Power Supply", "D4420", (200, 2_000), 4)
+    },
     body("医院", "Q8411", Form::Institution, (200, 3_500), 8),
     body("实验学校", "P8331", Form::Institution, (60, 400), 8),
     body("图书馆", "R88", Form::Institution, (20, 120), 3),

@@ -2,7 +2,8 @@
 
 use guanxi_proto::client_registry::v1::account_service_client::AccountServiceClient;
 use guanxi_proto::client_registry::v1::{
-    Account, ExternalId, ImportAccountRow, ImportAccountsRequest, ImportAccountsResponse, ImportOptions, ImportProgress, RowViolation,
+    Account, ExternalId, ImportAccountRow, ImportAccountsRequest, ImportAccountsResponse, ImportOptions,
+    ImportProgress, RowViolation,
 };
 use guanxi_proto::r#type::v1::Money;
 use tokio_stream::wrappers::ReceiverStream;
@@ -85,7 +86,8 @@ impl Noun for Accounts {
             attributes: values.named("attributes").into_iter().collect(),
             ..Default::default()
         };
-        let row = ImportAccountRow { row_number: number_, account: Some(Box::new(account)), parent_external_id: parent };
+        let row =
+            ImportAccountRow { row_number: number_, account: Some(Box::new(account)), parent_external_id: parent };
         if wrong.is_empty() { Ok(row) } else { Err(wrong) }
     }
 

@@ -20,7 +20,8 @@ pub(super) struct Survey {
 
 /// Reads a file to its end. Refuses one that is not text of the encoding from the first byte to the last.
 pub(super) fn survey(path: &Path, encoding: Encoding, delimiter: char, language: Language) -> Result<Survey, Failure> {
-    let mut records = Records::open(path, encoding, delimiter).map_err(|fault| refuse(language, path, encoding, fault, 0))?;
+    let mut records =
+        Records::open(path, encoding, delimiter).map_err(|fault| refuse(language, path, encoding, fault, 0))?;
     let mut rows = 0;
     loop {
         let number = records.next_number();
@@ -33,13 +34,21 @@ pub(super) fn survey(path: &Path, encoding: Encoding, delimiter: char, language:
     let lines = records.into_lines();
     if encoding == Encoding::Gb18030 && lines.is_chinese_utf8() {
         let path = path.display();
-        let zh = format!("文件 {path} 是 UTF-8，不是 GB18030；请加 --encoding utf-8，或改正映射中的 encoding。未发送任何数据。");
-        let en = format!("{path} is UTF-8, not GB18030: say --encoding utf-8, or correct the map's encoding. Nothing was sent.");
+        let zh = format!(
+            "文件 {path} 是 UTF-8，不是 GB18030；请加 --encoding utf-8，或改正映射中的 encoding。未发送任何数据。"
+        );
+        let en = format!(
+            "{path} is UTF-8, not GB18030: say --encoding utf-8, or correct the map's encoding. Nothing was sent."
+        );
         return Err(Failure::new(language, zh, en));
     }
     if header.is_empty() {
         let path = path.display();
-        return Err(Failure::new(language, format!("文件 {path} 是空的，没有表头。"), format!("{path} is empty: it has no header.")));
+        return Err(Failure::new(
+            language,
+            format!("文件 {path} 是空的，没有表头。"),
+            format!("{path} is empty: it has no header."),
+        ));
     }
     let ended = lines.ended();
     Ok(Survey { header, rows, ended, digest: lines.digest() })
@@ -55,20 +64,34 @@ pub(super) fn refuse(language: Language, path: &Path, encoding: Encoding, fault:
             let (zh, en) = match other {
                 Some(other) => {
                     let (other, flag) = (other.name(), other.name().to_lowercase());
-                    (format!("该行可按 {other} 读取：请加 --encoding {flag}，或在映射中写 encoding = \"{flag}\"。"),
-                     format!("The line reads as {other}: say --encoding {flag}, or encoding = \"{flag}\" in the map."))
+                    (
+                        format!("该行可按 {other} 读取：请加 --encoding {flag}，或在映射中写 encoding = \"{flag}\"。"),
+                        format!(
+                            "The line reads as {other}: say --encoding {flag}, or encoding = \"{flag}\" in the map."
+                        ),
+                    )
                 }
-                None => ("请用 UTF-8 或 GB18030 重新保存文件。".to_owned(), "Save the file in UTF-8 or GB18030 again.".to_owned()),
+                None => (
+                    "请用 UTF-8 或 GB18030 重新保存文件。".to_owned(),
+                    "Save the file in UTF-8 or GB18030 again.".to_owned(),
+                ),
             };
             let zh_row = if row == 0 { "表头".to_owned() } else { format!("第 {row} 行数据") };
             let en_row = if row == 0 { "the header".to_owned() } else { format!("row {row}") };
-            let zh = format!("文件 {file} 的{zh_row}（文件第 {line} 行，第 {byte} 字节起）不是有效的 {name} 文字。{zh}未发送任何数据。");
-            let en = format!("{file} is not {name}: {en_row} (line {line}, from byte {byte} on). {en} Nothing was sent.");
+            let zh = format!(
+                "文件 {file} 的{zh_row}（文件第 {line} 行，第 {byte} 字节起）不是有效的 {name} 文字。{zh}未发送任何数据。"
+            );
+            let en =
+                format!("{file} is not {name}: {en_row} (line {line}, from byte {byte} on). {en} Nothing was sent.");
             Failure::new(language, zh, en)
         }
         Fault::TooLong { line } => {
             let zh = format!("文件 {file} 第 {line} 行超过 1 MiB，不像是 CSV。未发送任何数据。");
-            Failure::new(language, zh, format!("line {line} of {file} is longer than 1 MiB: that is no CSV. Nothing was sent."))
+            Failure::new(
+                language,
+                zh,
+                format!("line {line} of {file} is longer than 1 MiB: that is no CSV. Nothing was sent."),
+            )
         }
         Fault::Other(kind) => {
             let (zh, en) = match kind {
@@ -76,8 +99,11 @@ pub(super) fn refuse(language: Language, path: &Path, encoding: Encoding, fault:
                 Kind::Utf16 => ("UTF-16 文本", "UTF-16 text"),
                 Kind::Binary => ("二进制文件", "a binary file"),
             };
-            let zh = format!("文件 {file} 是{zh}，不是 CSV；请在表格程序中另存为“CSV UTF-8（逗号分隔）”。未发送任何数据。");
-            let en = format!("{file} is {en}, not CSV: save it as \"CSV UTF-8 (comma delimited)\" in the spreadsheet. Nothing was sent.");
+            let zh =
+                format!("文件 {file} 是{zh}，不是 CSV；请在表格程序中另存为“CSV UTF-8（逗号分隔）”。未发送任何数据。");
+            let en = format!(
+                "{file} is {en}, not CSV: save it as \"CSV UTF-8 (comma delimited)\" in the spreadsheet. Nothing was sent."
+            );
             Failure::new(language, zh, en)
         }
     }

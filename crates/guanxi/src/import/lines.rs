@@ -59,10 +59,16 @@ pub(super) struct Line {
 pub(super) enum Fault {
     Io(std::io::Error),
     /// The bytes from `byte` (from 1) of the line on are no text of the encoding; `other` is one that the line is text of.
-    Malformed { line: u64, byte: usize, other: Option<Encoding> },
+    Malformed {
+        line: u64,
+        byte: usize,
+        other: Option<Encoding>,
+    },
     /// A workbook or UTF-16 text, by its first bytes.
     Other(Kind),
-    TooLong { line: u64 },
+    TooLong {
+        line: u64,
+    },
 }
 
 /// What is often given for a text file and is none.
@@ -200,7 +206,8 @@ mod tests {
 
     /// Everything that the lines of some bytes say, and whether they look like Chinese UTF-8.
     fn read(bytes: &[u8], encoding: Encoding) -> (Vec<Option<String>>, Option<Fault>, bool) {
-        let path = std::env::temp_dir().join(format!("guanxi-lines-{}-{:?}", std::process::id(), std::thread::current().id()));
+        let path =
+            std::env::temp_dir().join(format!("guanxi-lines-{}-{:?}", std::process::id(), std::thread::current().id()));
         std::fs::write(&path, bytes).unwrap();
         let mut lines = Lines::open(&path, encoding).unwrap();
         let mut texts = Vec::new();
@@ -225,7 +232,9 @@ mod tests {
 
     #[test]
     fn a_file_that_ends_inside_a_character_is_cut_off_there() {
-        for (encoding, text) in [(Encoding::Utf8, "a\n中".as_bytes()), (Encoding::Gb18030, b"a\n\x82\x35\x8F\x33".as_slice())] {
+        for (encoding, text) in
+            [(Encoding::Utf8, "a\n中".as_bytes()), (Encoding::Gb18030, b"a\n\x82\x35\x8F\x33".as_slice())]
+        {
             for cut in 3..text.len() {
                 let (texts, fault, _) = read(&text[..cut], encoding);
                 assert_eq!((texts, fault.is_none()), (vec![Some("a".to_owned()), None], true), "{encoding:?} {cut}");
@@ -236,7 +245,10 @@ mod tests {
     #[test]
     fn a_fault_is_placed_and_the_other_encoding_tried() {
         let (_, fault, _) = read(b"a\nbc\xC4\xE3\n", Encoding::Utf8);
-        assert!(matches!(fault, Some(Fault::Malformed { line: 2, byte: 3, other: Some(Encoding::Gb18030) })), "{fault:?}");
+        assert!(
+            matches!(fault, Some(Fault::Malformed { line: 2, byte: 3, other: Some(Encoding::Gb18030) })),
+            "{fault:?}"
+        );
         let (_, fault, _) = read("\u{FEFF}a\n中,b\n".as_bytes(), Encoding::Gb18030);
         assert!(matches!(fault, Some(Fault::Malformed { line: 2, byte: 3, other: Some(Encoding::Utf8) })), "{fault:?}");
         let (_, fault, _) = read(b"a\n\xFF\xC4\xE3\n", Encoding::Utf8);

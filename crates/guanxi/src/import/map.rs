@@ -73,14 +73,28 @@ impl Map {
     ) -> Result<Self, Failure> {
         let wrong = |problem: String| {
             let path = path.display();
-            Failure::new(language, format!("映射 {path} 有误：{problem}"), format!("the map {path} is wrong: {problem}"))
+            Failure::new(
+                language,
+                format!("映射 {path} 有误：{problem}"),
+                format!("the map {path} is wrong: {problem}"),
+            )
         };
         let map: MapText = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
         if map.noun != noun {
             let found = &map.noun;
-            return Err(wrong(pick(language, format!("它用于 {found}，不是 {noun}"), format!("it is for {found}, not for {noun}"))));
+            return Err(wrong(pick(
+                language,
+                format!("它用于 {found}，不是 {noun}"),
+                format!("it is for {found}, not for {noun}"),
+            )));
         }
-        let mut reader = Reader { folder: path.parent().unwrap_or(Path::new("")), fields, language, digests: Vec::new(), read: Vec::new() };
+        let mut reader = Reader {
+            folder: path.parent().unwrap_or(Path::new("")),
+            fields,
+            language,
+            digests: Vec::new(),
+            read: Vec::new(),
+        };
         for (name, value) in map.fields {
             reader.field(&name, value).map_err(wrong)?;
         }
@@ -115,13 +129,18 @@ impl Map {
         if !missing.is_empty() {
             return Err(super::file::missing_columns(language, file, &missing, header));
         }
-        let used: Vec<usize> = fields.iter().flat_map(|field| field.sources.iter().flat_map(BoundSource::columns)).collect();
+        let used: Vec<usize> =
+            fields.iter().flat_map(|field| field.sources.iter().flat_map(BoundSource::columns)).collect();
         let unused = header.iter().enumerate().filter(|(index, name)| !used.contains(index) && !name.is_empty());
         let unused: Vec<String> = unused.map(|(_, name)| name.clone()).collect();
         if used.is_empty() {
             let (path, columns) = (self.path.display(), header.join(", "));
             let zh = format!("映射 {path} 没有用到 {} 的任何一列；文件的列：{columns}", file.display());
-            return Err(Failure::new(language, zh, format!("the map {path} uses no column of {}; it has: {columns}", file.display())));
+            return Err(Failure::new(
+                language,
+                zh,
+                format!("the map {path} uses no column of {}; it has: {columns}", file.display()),
+            ));
         }
         Ok(BoundMap { noun: self.noun, fields, unused, language })
     }
@@ -154,12 +173,18 @@ impl Reader<'_> {
                 self.read.push(MappedField { field, name: None, sources });
                 Ok(())
             }
-            (None, Value::Table(parts)) if self.fields.iter().any(|field| field.path.starts_with(&format!("{path}."))) => {
+            (None, Value::Table(parts))
+                if self.fields.iter().any(|field| field.path.starts_with(&format!("{path}."))) =>
+            {
                 parts.into_iter().try_for_each(|(part, value)| self.field(&format!("{path}.{part}"), value))
             }
             (None, _) => {
                 let known = self.fields.iter().map(|field| field.path).collect::<Vec<_>>().join(", ");
-                Err(pick(self.language, format!("没有字段 {path}；可用：{known}"), format!("there is no field {path}; there are: {known}")))
+                Err(pick(
+                    self.language,
+                    format!("没有字段 {path}；可用：{known}"),
+                    format!("there is no field {path}; there are: {known}"),
+                ))
             }
         }
     }
@@ -242,7 +267,10 @@ impl BoundField<'_> {
         for source in &self.sources {
             found.extend(source.values(&path, cells, language)?);
             // Several sources of one value: the first that says something.
-            if !found.is_empty() && self.field.shape != Shape::Many && (self.field.shape == Shape::One || self.name.is_some()) {
+            if !found.is_empty()
+                && self.field.shape != Shape::Many
+                && (self.field.shape == Shape::One || self.name.is_some())
+            {
                 break;
             }
         }
@@ -256,7 +284,11 @@ impl BoundField<'_> {
                 for line in found.iter().flat_map(|cell| cell.lines()).filter(|line| !line.trim().is_empty()) {
                     let Some((name, value)) = line.split_once('=') else {
                         let zh = format!("“{line}”不是“名称=值”。");
-                        return Err(violation(&path, "FORMAT", pick(language, zh, format!("\"{line}\" is not name=value."))));
+                        return Err(violation(
+                            &path,
+                            "FORMAT",
+                            pick(language, zh, format!("\"{line}\" is not name=value.")),
+                        ));
                     };
                     values.named.entry(self.field.path).or_default().push((name.to_owned(), value.to_owned()));
                 }

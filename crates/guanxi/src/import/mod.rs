@@ -147,6 +147,10 @@ async fn import<N: Noun>(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let survey = file::survey(&arguments.file, encoding, map.delimiter, language)?;
     let bound = map.bind(&arguments.file, &survey.header, language)?;
     hints(&bound, &survey, language);
+    if let Some(path) = &arguments.rejected {
+        // What cannot be written is better known before than after.
+        std::fs::File::create(path).map_err(|error| Failure::file(language, path, &error))?;
+    }
     let import_id = arguments.import_id.unwrap_or_else(|| import_id::<N>(&survey, &map, encoding, arguments.mode));
     let courier = Courier {
         channel: arguments.target.connect().await?,
@@ -214,7 +218,11 @@ fn import_id<N: Noun>(survey: &Survey, map: &Map, encoding: Encoding, mode: Mode
 fn hints(map: &BoundMap<'_>, survey: &Survey, language: Language) {
     if !map.unused.is_empty() {
         let columns = map.unused.join(", ");
-        remark(&pick(language, format!("映射未用到的列：{columns}"), format!("columns that the map does not use: {columns}")));
+        remark(&pick(
+            language,
+            format!("映射未用到的列：{columns}"),
+            format!("columns that the map does not use: {columns}"),
+        ));
     }
     if !survey.ended && survey.rows > 0 {
         let zh = "提示：文件末尾没有换行，最后一行可能不完整。";
@@ -241,7 +249,9 @@ async fn send_all<N: Noun>(courier: &Courier<'_>, rows: &Rows<'_>) -> Result<Tal
             return Ok(tally);
         }
         courier.bar.set_length(courier.bar.length().unwrap_or_default() + orphans.len() as u64);
-        courier.pass::<N>(&mut rows.read::<N>(Some(orphans))?, &mut |items, progress| count(&mut tally, items, progress)).await?;
+        courier
+            .pass::<N>(&mut rows.read::<N>(Some(orphans))?, &mut |items, progress| count(&mut tally, items, progress))
+            .await?;
         if tally.landed() == landed {
             return Ok(tally);
         }
@@ -259,7 +269,10 @@ struct Rows<'a> {
 
 impl Rows<'_> {
     /// Reads all rows, or some of them.
-    fn read<N: Noun>(&self, wanted: Option<BTreeSet<i64>>) -> Result<impl Iterator<Item = Result<Item<N::Row>, Failure>>, Failure> {
+    fn read<N: Noun>(
+        &self,
+        wanted: Option<BTreeSet<i64>>,
+    ) -> Result<impl Iterator<Item = Result<Item<N::Row>, Failure>>, Failure> {
         let refuse = |fault, row| file::refuse(self.language, self.path, self.encoding, fault, row);
         let mut records = Records::open(self.path, self.encoding, self.delimiter).map_err(|fault| refuse(fault, 0))?;
         let records = std::iter::from_fn(move || {
@@ -267,13 +280,16 @@ impl Rows<'_> {
             records.next().map_err(|fault| refuse(fault, number)).transpose()
         });
         let is_wanted = move |record: &Record| wanted.as_ref().is_none_or(|wanted| wanted.contains(&record.number));
-        Ok(records.filter(move |record| record.as_ref().map_or(true, &is_wanted)).map(|record| Ok(self.item::<N>(record?))))
+        Ok(records
+            .filter(move |record| record.as_ref().map_or(true, &is_wanted))
+            .map(|record| Ok(self.item::<N>(record?))))
     }
 
     fn item<N: Noun>(&self, record: Record) -> Item<N::Row> {
         let number = record.number;
         let cells = record.cells.map_err(|broken| vec![self.broken(broken)]);
-        let row = cells.and_then(|cells| self.map.values(&cells)).and_then(|values| N::row(number, values, self.language));
+        let row =
+            cells.and_then(|cells| self.map.values(&cells)).and_then(|values| N::row(number, values, self.language));
         match row {
             Ok(row) => Item { number, line: record.line, row, broken: Vec::new() },
             Err(broken) => Item { number, line: record.line, row: N::blank(number), broken },
@@ -282,9 +298,10 @@ impl Rows<'_> {
 
     fn broken(&self, broken: Broken) -> RowViolation {
         let (zh, en) = match broken {
-            Broken::Width { expected, found } => {
-                (format!("该行有 {found} 列，表头有 {expected} 列。"), format!("The row has {found} cells, the header has {expected}."))
-            }
+            Broken::Width { expected, found } => (
+                format!("该行有 {found} 列，表头有 {expected} 列。"),
+                format!("The row has {found} cells, the header has {expected}."),
+            ),
             Broken::Quote => ("引号没有正确闭合。".to_owned(), "A quote is not closed as it should be.".to_owned()),
             Broken::CutOff => ("文件在一个字符中间结束。".to_owned(), "The file ends inside a character.".to_owned()),
         };
@@ -294,7 +311,7 @@ impl Rows<'_> {
 
 fn progress_bar(rows: i64) -> ProgressBar {
     let bar = ProgressBar::new(u64::try_from(rows).unwrap_or_default());
-    if let Ok(style) = ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} {per_sec} {eta} {msg}") {
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} {eta} {msg}") {
         bar.set_style(style);
     }
     bar

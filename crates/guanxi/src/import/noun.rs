@@ -55,7 +55,12 @@ pub(crate) trait Noun: 'static {
 }
 
 /// A number, where there is one.
-pub(super) fn number<N: std::str::FromStr>(field: &str, text: &str, language: Language, wrong: &mut Vec<RowViolation>) -> Option<N> {
+pub(super) fn number<N: std::str::FromStr>(
+    field: &str,
+    text: &str,
+    language: Language,
+    wrong: &mut Vec<RowViolation>,
+) -> Option<N> {
     if text.is_empty() {
         return None;
     }

@@ -29,7 +29,9 @@ impl Format {
 
     /// Takes the separators out. They must stand where they belong: `1,5` is not fifteen.
     fn ungroup(&self, whole: &str) -> Option<String> {
-        let Some(separator) = self.thousands.filter(|separator| whole.contains(*separator)) else { return Some(whole.to_owned()) };
+        let Some(separator) = self.thousands.filter(|separator| whole.contains(*separator)) else {
+            return Some(whole.to_owned());
+        };
         let mut groups = whole.split(separator);
         let first = groups.next()?;
         let fits = (1..=3).contains(&first.len()) && groups.all(|group| group.len() == 3);
@@ -44,7 +46,9 @@ mod tests {
     #[test]
     fn separators_stand_where_they_belong() {
         let format = Format { thousands: Some(','), decimal: '.', times: 1 };
-        for (text, number) in [("19,405,918,198", "19405918198"), ("1234.50", "1234.5"), ("-1,000", "-1000"), ("0", "0")] {
+        for (text, number) in
+            [("19,405,918,198", "19405918198"), ("1234.50", "1234.5"), ("-1,000", "-1000"), ("0", "0")]
+        {
             assert_eq!(format.read(text).as_deref(), Some(number), "{text}");
         }
         for text in ["", "-", "1,5", "1,0000", ",100", "1.", ".5", "1e5", "1 000", "一万", "１"] {

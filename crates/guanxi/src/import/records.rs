@@ -90,7 +90,9 @@ impl Records {
         let mut further = Vec::new();
         let mut line = first;
         let outcome = loop {
-            let Some(text) = &line.text else { break Err(if further.is_empty() { Broken::CutOff } else { Broken::Quote }) };
+            let Some(text) = &line.text else {
+                break Err(if further.is_empty() { Broken::CutOff } else { Broken::Quote });
+            };
             match cutter.line(text, line.end) {
                 Cut::Done(cells) => break self.check_width(cells),
                 Cut::Misquoted => break Err(Broken::Quote),
@@ -114,5 +116,63 @@ impl Records {
         // The header is read with this too, and separators alone are a blank line however many they are.
         let blank = cells.iter().all(|cell| cell.trim().is_empty());
         if expected == 0 || expected == found || blank { Ok(cells) } else { Err(Broken::Width { expected, found }) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(bytes: &[u8]) -> Vec<Record> {
+        let path = std::env::temp_dir().join(format!(
+            "guanxi-records-{}-{:?}",
+            std::process::id(),
+            std::thread::current().id()
+        ));
+        std::fs::write(&path, bytes).unwrap();
+        let mut records = Records::open(&path, Encoding::Utf8, ',').unwrap();
+        std::fs::remove_file(path).unwrap();
+        std::iter::from_fn(|| records.next().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_broken_record_takes_no_other_with_it() {
+        let records = read("a,b\n1,\"x\n2,y\n3,\"z\nz\"\n,\n\n4\n5,\"v\"w\n6,u".as_bytes());
+        let told: Vec<_> = records
+            .iter()
+            .map(|record| (record.number, record.line, record.cells.clone().map(|cells| cells.concat())))
+            .collect();
+        let width = Broken::Width { expected: 2, found: 1 };
+        assert_eq!(
+            told,
+            [
+                (1, 2, Err(Broken::Quote)),
+                (2, 3, Ok("2y".to_owned())),
+                (3, 4, Ok("3z\nz".to_owned())),
+                (4, 8, Err(width)),
+                (5, 9, Err(Broken::Quote)),
+                (6, 10, Ok("6u".to_owned())),
+            ]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn what_a_spreadsheet_writes_is_read_as_it_was(
+            rows in prop::collection::vec(prop::collection::vec("[a甲,\"\r\n =]{0,6}", 3), 0..8), crlf: bool, quoted: bool,
+        ) {
+            let terminator = if crlf { csv::Terminator::CRLF } else { csv::Terminator::Any(b'\n') };
+            let style = if quoted { csv::QuoteStyle::Always } else { csv::QuoteStyle::Necessary };
+            let mut writer = csv::WriterBuilder::new().terminator(terminator).quote_style(style).from_writer(Vec::new());
+            writer.write_record(["x", "y", "z"]).unwrap();
+            for row in &rows {
+                writer.write_record(row).unwrap();
+            }
+            let read: Vec<Vec<String>> = read(&writer.into_inner().unwrap()).into_iter().map(|record| record.cells.unwrap()).collect();
+            let filled = rows.into_iter().filter(|row| !row.iter().all(|cell| cell.trim().is_empty()));
+            prop_assert_eq!(read, filled.collect::<Vec<_>>());
+        }
     }
 }

@@ -11,6 +11,8 @@ use crate::wording::{Failure, Language, pick};
 
 /// Rejected rows that are shown; the file has them all.
 const SHOWN: usize = 50;
+/// Columns of a terminal that cells are fitted into.
+const MIN_WIDTH: u16 = 80;
 
 /// An import that came to its end.
 pub(super) struct Report<'a> {
@@ -91,11 +93,26 @@ impl Report<'_> {
     fn show_rejected(&self) {
         let text = |zh: &str, en: &str| pick(self.language, zh, en);
         let mut table = table();
-        table.set_content_arrangement(ContentArrangement::Dynamic);
-        table.set_header([text("行号", "row"), text("文件行", "line"), text("字段", "field"), text("原因", "reason"), text("说明", "message")]);
+        // A terminal that is narrower, or does not say how wide it is, breaks lines better than cells of a character each.
+        if table.width().is_some_and(|width| width >= MIN_WIDTH) {
+            table.set_content_arrangement(ContentArrangement::Dynamic);
+        }
+        table.set_header([
+            text("行号", "row"),
+            text("文件行", "line"),
+            text("字段", "field"),
+            text("原因", "reason"),
+            text("说明", "message"),
+        ]);
         for (row, rejected) in self.tally.rejected.iter().take(SHOWN) {
             for violation in &rejected.violations {
-                table.add_row([&row.to_string(), &rejected.line.to_string(), &violation.field, &violation.reason, &violation.message]);
+                table.add_row([
+                    &row.to_string(),
+                    &rejected.line.to_string(),
+                    &violation.field,
+                    &violation.reason,
+                    &violation.message,
+                ]);
             }
         }
         remark(&table.trim_fmt());

@@ -58,6 +58,8 @@ struct Exchange<N: Noun> {
     /// Messages sent and not answered.
     open: usize,
     first: bool,
+    /// An answer has come.
+    works: bool,
 }
 
 impl Courier<'_> {
@@ -84,9 +86,12 @@ impl Courier<'_> {
                     (pause, failing_since) = (FIRST_PAUSE, None);
                 }
                 Err(status) => {
+                    // A stream ends with its token; the next one has a new token.
+                    let expired = status.code() == Code::Unauthenticated
+                        && exchange.take().is_some_and(|exchange| exchange.works);
                     exchange = None;
                     let since = *failing_since.get_or_insert_with(Instant::now);
-                    if !is_passing(&status) || since.elapsed() > self.patience {
+                    if !(expired || is_passing(&status)) || since.elapsed() > self.patience {
                         return Err(self.broken_off(&status));
                     }
                     self.bar.set_message(pick(self.language, "连接中断，正在重试", "disconnected, trying again"));
@@ -140,6 +145,7 @@ impl Courier<'_> {
         let answer = tokio::time::timeout(ANSWER_TIMEOUT, exchange.answers.message()).await;
         let answer = answer.unwrap_or_else(|_elapsed| Err(Status::unavailable("no answer in time")));
         exchange.open -= 1;
+        exchange.works |= answer.is_ok();
         Ok(answer.and_then(|answer| answer.and_then(N::progress).ok_or_else(gone)))
     }
 
@@ -147,7 +153,7 @@ impl Courier<'_> {
         let (sender, receiver) = mpsc::channel(WINDOW);
         let request = request(ReceiverStream::new(receiver), &(self.token)()?, self.language)?;
         let answers = N::open(self.channel.clone(), request).await;
-        Ok(answers.map(|answers| Exchange { sender, answers, open: 0, first: true }))
+        Ok(answers.map(|answers| Exchange { sender, answers, open: 0, first: true, works: false }))
     }
 
     fn options(&self) -> ImportOptions {

@@ -80,7 +80,19 @@ impl SourceText {
     pub(super) fn column(name: &str) -> Self {
         let (from, ignore, unknown) = (Some(name.to_owned()), Vec::new(), Unknown::Reject);
         let (value, split, table, lookup) = (None, None, None, None);
-        Self { from, value, trim: true, ignore, split, table, lookup, unknown, thousands: None, decimal: None, times: None }
+        Self {
+            from,
+            value,
+            trim: true,
+            ignore,
+            split,
+            table,
+            lookup,
+            unknown,
+            thousands: None,
+            decimal: None,
+            times: None,
+        }
     }
 
     /// A column with a `name=value` on each line of a cell.
@@ -91,7 +103,11 @@ impl SourceText {
     /// Reads the lookup, relative to the folder of the map, and adds the digest of its file. The error is for people.
     pub(super) fn load(self, folder: &Path, digests: &mut Vec<[u8; 32]>, language: Language) -> Result<Source, String> {
         if self.from.is_some() == self.value.is_some() {
-            return Err(pick(language, "须写明 from（列）或 value（常量）之一", "needs either from (a column) or value (a constant)"));
+            return Err(pick(
+                language,
+                "须写明 from（列）或 value（常量）之一",
+                "needs either from (a column) or value (a constant)",
+            ));
         }
         let mut lookups = Vec::new();
         if let Some(table) = &self.table {
@@ -123,17 +139,28 @@ impl LookupText {
         while let Some(record) = records.next().map_err(unreadable)? {
             let line = record.line;
             let Ok(cells) = record.cells else {
-                return Err(pick(language, format!("{place} 第 {line} 行不完整"), format!("line {line} of {place} is broken")));
+                return Err(pick(
+                    language,
+                    format!("{place} 第 {line} 行不完整"),
+                    format!("line {line} of {place} is broken"),
+                ));
             };
             let (key, value) = (key.fill(&cells, &reading), value.fill(&cells, &reading));
             let known = values.entry(key).or_insert_with(|| value.clone());
             if *known != value {
                 let zh = format!("{place} 第 {line} 行：同一个键已有另一个值“{known}”");
-                return Err(pick(language, zh, format!("line {line} of {place}: the key stands there before with the value \"{known}\"")));
+                return Err(pick(
+                    language,
+                    zh,
+                    format!("line {line} of {place}: the key stands there before with the value \"{known}\""),
+                ));
             }
         }
         digests.push(records.into_lines().digest());
-        Ok(Lookup { values, place: pick(language, format!("{place} 中“{}”列的值", self.key), format!("a {} of {place}", self.key)) })
+        Ok(Lookup {
+            values,
+            place: pick(language, format!("{place} 中“{}”列的值", self.key), format!("a {} of {place}", self.key)),
+        })
     }
 }
 
@@ -149,8 +176,11 @@ impl Source {
     pub(super) fn bind(&self, header: &[String], missing: &mut Vec<Missing>) -> BoundSource<'_> {
         let template = self.text.from.as_ref().map(|from| Template::bind(from, header, missing));
         let SourceText { thousands, decimal, times, .. } = self.text;
-        let number = (thousands.is_some() || decimal.is_some() || times.is_some())
-            .then(|| Format { thousands, decimal: decimal.unwrap_or('.'), times: times.unwrap_or(1) });
+        let number = (thousands.is_some() || decimal.is_some() || times.is_some()).then(|| Format {
+            thousands,
+            decimal: decimal.unwrap_or('.'),
+            times: times.unwrap_or(1),
+        });
         BoundSource { source: self, template, number }
     }
 }
@@ -161,13 +191,20 @@ impl BoundSource<'_> {
     }
 
     /// The values for one record; none where it says nothing.
-    pub(super) fn values(&self, field: &str, cells: &[String], language: Language) -> Result<Vec<String>, RowViolation> {
+    pub(super) fn values(
+        &self,
+        field: &str,
+        cells: &[String],
+        language: Language,
+    ) -> Result<Vec<String>, RowViolation> {
         let text = &self.source.text;
         let Some(template) = &self.template else { return Ok(text.value.iter().cloned().collect()) };
         let filled = template.fill(cells, &Reading { trim: text.trim, ignore: &text.ignore });
         if filled.contains('\u{FFFD}') {
             let zh = format!("“{filled}”含有 U+FFFD：文字在更早的转换中已损坏，请从源系统重新导出。");
-            let en = format!("\"{filled}\" holds U+FFFD: an earlier conversion destroyed the text; export it from its source again.");
+            let en = format!(
+                "\"{filled}\" holds U+FFFD: an earlier conversion destroyed the text; export it from its source again."
+            );
             return Err(violation(field, "FORMAT", pick(language, zh, en)));
         }
         let pieces = match &text.split {
@@ -190,7 +227,11 @@ impl BoundSource<'_> {
                 (None, Unknown::Reject) => {
                     let place = &lookup.place;
                     let zh = format!("“{value}”不在对照表中，可用：{place}。");
-                    return Err(violation(field, "UNKNOWN_VALUE", pick(language, zh, format!("\"{value}\" is not in the table; known: {place}."))));
+                    return Err(violation(
+                        field,
+                        "UNKNOWN_VALUE",
+                        pick(language, zh, format!("\"{value}\" is not in the table; known: {place}.")),
+                    ));
                 }
             }
         }

@@ -61,7 +61,8 @@ impl Tally {
 
     /// Takes out the rows that may land once their parents have, for another attempt.
     pub(crate) fn take_orphans(&mut self) -> BTreeSet<i64> {
-        let orphans = self.rejected.iter().filter(|(_, rejected)| rejected.parent.is_some()).map(|(number, _)| *number).collect();
+        let orphans =
+            self.rejected.iter().filter(|(_, rejected)| rejected.parent.is_some()).map(|(number, _)| *number).collect();
         self.rejected.retain(|_, rejected| rejected.parent.is_none());
         orphans
     }

@@ -45,7 +45,9 @@ impl Template {
         }
         let mut parts = Vec::new();
         let mut rest = text;
-        while let Some((literal, (name, after))) = rest.split_once('{').and_then(|(literal, rest)| Some((literal, rest.split_once('}')?))) {
+        while let Some((literal, (name, after))) =
+            rest.split_once('{').and_then(|(literal, rest)| Some((literal, rest.split_once('}')?)))
+        {
             if !literal.is_empty() {
                 parts.push(Part::Literal(literal.to_owned()));
             }

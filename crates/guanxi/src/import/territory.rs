@@ -2,7 +2,8 @@
 
 use guanxi_proto::client_registry::v1::territory_service_client::TerritoryServiceClient;
 use guanxi_proto::client_registry::v1::{
-    ImportOptions, ImportProgress, ImportTerritoriesRequest, ImportTerritoriesResponse, ImportTerritoryRow, RowViolation, Territory,
+    ImportOptions, ImportProgress, ImportTerritoriesRequest, ImportTerritoriesResponse, ImportTerritoryRow,
+    RowViolation, Territory,
 };
 use guanxi_proto::r#type::v1::LocalizedText;
 use tokio_stream::wrappers::ReceiverStream;

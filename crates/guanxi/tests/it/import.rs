@@ -1,54 +1,15 @@
-//! Import and export as an operator uses them.
+//! Imports as an operator makes them.
 
-use std::fmt::Write as _;
 use std::fs;
-use std::io::Read as _;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::AbortHandle;
-
-use crate::registry::Registry;
-use crate::support::{Place, Up};
-
-const HEADER: &str = "编号,名称,简称,地市,注册资本,上级\n";
-const MAP: &str = r#"
-noun = "account"
-[fields]
-legal_name = "名称"
-short_name = { from = "简称", ignore = ["-"] }
-territory_code = { from = "地市", lookup = { file = "places.csv", key = "市", value = "编码" } }
-registered_capital.amount = { from = "注册资本", thousands = ",", times = 10000 }
-source = { value = "boss" }
-external_ids.boss = "编号"
-parent_external_id.boss = "上级"
-"#;
-
-/// A registry with the tree, the map `boss.toml` and its lookup.
-async fn with_map() -> Registry {
-    let registry = Registry::with_tree().await;
-    registry.file("boss.toml", MAP);
-    registry.file("places.csv", "市,编码\n深圳,440300\n杭州,330100\n");
-    registry
-}
-
-fn gb18030(text: &str) -> Vec<u8> {
-    encoding_rs::GB18030.encode(text).0.into_owned()
-}
-
-/// A table of `count` accounts.
-fn many(count: usize) -> String {
-    (1..=count).fold(HEADER.to_owned(), |mut table, number| {
-        let _ = writeln!(table, "{number:06},样例{number}科技有限公司,样例{number},深圳,,");
-        table
-    })
-}
+use crate::registry::{HEADER, Registry, gb18030, many, with_map};
 
 #[tokio::test]
 async fn gb18030_is_read_as_well_as_utf_8_and_the_wrong_one_is_refused() {
     let registry = with_map().await;
-    let table = format!("{HEADER}1,深圳市㐀喆科技有限公司,-,深圳,\"1,234.5\",\n2,杭州样例（集团）股份有限公司,样例Ａ,杭州,,1\n");
+    let table = format!(
+        "{HEADER}1,深圳市㐀喆科技有限公司,-,深圳,\"1,234.5\",\n2,杭州样例（集团）股份有限公司,样例Ａ,杭州,,1\n"
+    );
     registry.file("gb.csv", gb18030(&table));
     let wrong = registry.import("account", "gb.csv", &["--map", "boss.toml"]);
     assert_eq!((wrong.code, wrong.out.as_str()), (1, ""), "{wrong:?}");
@@ -59,7 +20,10 @@ async fn gb18030_is_read_as_well_as_utf_8_and_the_wrong_one_is_refused() {
     assert_eq!((said.code, said.counts()), (0, [2, 0, 0, 0, 0]), "{said:?}");
     let accounts = registry.list().await;
     let first = accounts.iter().find(|account| account.legal_name == "深圳市㐀喆科技有限公司").unwrap();
-    assert_eq!((first.short_name.as_str(), first.territory_code.as_str(), first.source.as_str()), ("", "440300", "boss"));
+    assert_eq!(
+        (first.short_name.as_str(), first.territory_code.as_str(), first.source.as_str()),
+        ("", "440300", "boss")
+    );
     assert_eq!(first.registered_capital.as_ref().unwrap().amount, "12345000");
     let second = accounts.iter().find(|account| account.short_name == "样例Ａ").unwrap();
     assert_eq!(second.parent_account_id, first.id);
@@ -91,7 +55,10 @@ async fn what_is_no_table_is_refused_with_what_to_do() {
 
     registry.file("columns.csv", "编号,名称,地市,地市,上级\n1,甲,深圳,深圳,\n");
     let said = registry.import("account", "columns.csv", &["--map", "boss.toml"]);
-    assert!(said.code == 1 && said.err.contains("没有列 注册资本, 简称") && said.err.contains("列名重复 地市"), "{said:?}");
+    assert!(
+        said.code == 1 && said.err.contains("没有列 注册资本, 简称") && said.err.contains("列名重复 地市"),
+        "{said:?}"
+    );
     assert!(said.err.contains("文件的列：编号, 名称"), "{said:?}");
     registry.file("wrong.toml", "noun = \"account\"\n[fields]\nlegalname = \"名称\"\n");
     let said = registry.import("account", "columns.csv", &["--map", "wrong.toml"]);
@@ -108,7 +75,14 @@ async fn a_broken_row_spoils_nothing_but_itself() {
     registry.file("broken.csv", table);
     let said = registry.import("account", "broken.csv", &["--map", "boss.toml", "--rejected", "rejected.csv"]);
     assert_eq!((said.code, said.counts()), (2, [2, 0, 0, 0, 6]), "{said:?}");
-    let expected = [(2, 3, "ROW_BROKEN"), (3, 6, "ROW_BROKEN"), (5, 8, "FORMAT"), (6, 9, "UNKNOWN_VALUE"), (7, 10, "FORMAT"), (8, 11, "FORMAT")];
+    let expected = [
+        (2, 3, "ROW_BROKEN"),
+        (3, 6, "ROW_BROKEN"),
+        (5, 8, "FORMAT"),
+        (6, 9, "UNKNOWN_VALUE"),
+        (7, 10, "FORMAT"),
+        (8, 11, "FORMAT"),
+    ];
     assert_eq!(said.rejected(), expected.map(|(row, line, reason)| (row, line, reason.to_owned())));
     let names: Vec<_> = registry.list().await.into_iter().map(|account| account.short_name).collect();
     assert_eq!(names, ["丁", "甲"]);
@@ -159,7 +133,11 @@ async fn the_same_file_twice_changes_nothing() {
     let again = registry.import("account", "same.csv", &["--map", "boss.toml"]);
     assert_eq!((again.code, again.counts()), (2, [0, 0, 0, 1_200, 1]), "{again:?}");
     assert_eq!(again.json()["import_id"], first.json()["import_id"]);
-    let anew = registry.import("account", "same.csv", &["--map", "boss.toml", "--import-id", &uuid::Uuid::now_v7().to_string()]);
+    let anew = registry.import(
+        "account",
+        "same.csv",
+        &["--map", "boss.toml", "--import-id", &uuid::Uuid::now_v7().to_string()],
+    );
     assert_eq!(anew.counts(), [0, 0, 1_200, 0, 1], "{anew:?}");
     assert_eq!(registry.count().await, (1_200, 0));
 
@@ -172,7 +150,11 @@ async fn the_same_file_twice_changes_nothing() {
     registry.file("changed.csv", table.replace("样例7科技", "样例七科技"));
     let changed = ["--map", "boss.toml", "--mode"];
     let differs = registry.import("account", "changed.csv", &[&changed[..], &["report-differences"]].concat());
-    assert_eq!((differs.counts(), differs.rejected()[0].2.as_str()), ([0, 0, 1_200, 0, 1], "ROW_DIFFERS"), "{differs:?}");
+    assert_eq!(
+        (differs.counts(), differs.rejected()[0].2.as_str()),
+        ([0, 0, 1_200, 0, 1], "ROW_DIFFERS"),
+        "{differs:?}"
+    );
     let insert = registry.import("account", "changed.csv", &[&changed[..], &["insert-only"]].concat());
     assert_eq!((insert.counts(), insert.rejected()[0].2.as_str()), ([0, 0, 0, 0, 1_201], "RESOURCE_EXISTS"));
     let update = registry.import("account", "changed.csv", &["--map", "boss.toml"]);
@@ -182,7 +164,8 @@ async fn the_same_file_twice_changes_nothing() {
 #[tokio::test]
 async fn a_dry_run_changes_nothing_and_knows_parents_of_the_same_file() {
     let registry = with_map().await;
-    let table = many(30).replace("样例20,深圳,,", "样例20,深圳,,000002").replace("样例25,深圳,,", "样例25,深圳,,000020");
+    let table =
+        many(30).replace("样例20,深圳,,", "样例20,深圳,,000002").replace("样例25,深圳,,", "样例25,深圳,,000020");
     registry.file("dry.csv", format!("{table}31,样例31,,深圳,,777\n32,样例32,,北京,,\n"));
     let dry = registry.import("account", "dry.csv", &["--map", "boss.toml", "--dry-run", "--batch", "10"]);
     assert_eq!((dry.code, dry.counts()), (2, [28, 0, 0, 0, 2]), "{dry:?}");
@@ -190,7 +173,10 @@ async fn a_dry_run_changes_nothing_and_knows_parents_of_the_same_file() {
     assert_eq!(registry.count().await, (0, 0));
     let said = registry.import("account", "dry.csv", &["--map", "boss.toml", "--batch", "10"]);
     assert_eq!((said.code, said.counts()), (2, [30, 0, 0, 0, 2]), "{said:?}");
-    assert_eq!(said.rejected().iter().map(|row| row.2.as_str()).collect::<Vec<_>>(), ["RESOURCE_NOT_FOUND", "UNKNOWN_VALUE"]);
+    assert_eq!(
+        said.rejected().iter().map(|row| row.2.as_str()).collect::<Vec<_>>(),
+        ["RESOURCE_NOT_FOUND", "UNKNOWN_VALUE"]
+    );
 }
 
 #[tokio::test]
@@ -205,108 +191,13 @@ async fn children_may_come_before_their_parents() {
     assert_eq!((&id("孙").parent_account_id, &id("子").parent_account_id), (&id("子").id, &id("父").id));
 
     // The first level of this tree comes last.
-    registry.file("tree2.csv", "code,name.zh,level,parent_code\nA2,乙,CITY,A1\nA3,丙,COUNTY,A2\nA1,甲,PROVINCE,CN\nB1,丁,CITY,B0\n");
+    registry.file(
+        "tree2.csv",
+        "code,name.zh,level,parent_code\nA2,乙,CITY,A1\nA3,丙,COUNTY,A2\nA1,甲,PROVINCE,CN\nB1,丁,CITY,B0\n",
+    );
     let said = registry.import("territory", "tree2.csv", &["--batch", "1"]);
     assert_eq!((said.code, said.counts()), (2, [3, 0, 0, 0, 1]), "{said:?}");
     assert_eq!(said.rejected(), [(4, 5, "RESOURCE_NOT_FOUND".to_owned())]);
-}
-
-#[tokio::test]
-async fn a_killed_import_is_gone_on_with() {
-    let registry = with_map().await;
-    registry.file("many.csv", many(20_000));
-    let arguments = ["import", "account", "many.csv", "--map", "boss.toml", "--json", "--batch", "100"];
-    let mut process = registry.command(&arguments).spawn().unwrap();
-    while registry.count().await.0 < 1_000 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    process.kill().unwrap();
-    process.wait().unwrap();
-    let landed = registry.count().await.0;
-    assert!(landed < 20_000, "{landed}");
-    let said = registry.run(&arguments);
-    let [created, _, _, repeated, _] = said.counts();
-    // Of what was on its way something may have landed after it was counted.
-    assert!(said.code == 0 && created + repeated == 20_000 && repeated >= u64::try_from(landed).unwrap(), "{said:?}");
-    assert_eq!(registry.count().await, (20_000, 0));
-}
-
-#[tokio::test]
-async fn a_service_may_go_and_come_back() {
-    let mut registry = with_map().await;
-    registry.file("many.csv", many(20_000));
-    let arguments = ["import", "account", "many.csv", "--map", "boss.toml", "--json", "--batch", "100"];
-    let mut process = registry.command(&arguments).spawn().unwrap();
-    for landed in [1_000, 5_000] {
-        while registry.count().await.0 < landed {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        registry.stop();
-        tokio::time::sleep(Duration::from_millis(400)).await;
-        registry.go_on().await;
-    }
-    let status = process.wait().unwrap();
-    let mut out = String::new();
-    process.stdout.take().unwrap().read_to_string(&mut out).unwrap();
-    let counts: serde_json::Value = serde_json::from_str(&out).unwrap();
-    assert!(status.success(), "{out}");
-    assert_eq!(counts["created"].as_u64().unwrap() + counts["repeated"].as_u64().unwrap(), 20_000, "{out}");
-    assert_eq!(registry.count().await, (20_000, 0));
-
-    // Gone for good: the operator is told how to go on.
-    registry.file("more.csv", many(30_000));
-    let mut process = registry.command(&["import", "account", "more.csv", "--map", "boss.toml", "--patience", "1", "--batch", "100"]).spawn().unwrap();
-    while registry.count().await.0 <= 20_000 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    registry.stop();
-    assert_eq!(process.wait().unwrap().code(), Some(1));
-    let mut err = String::new();
-    process.stderr.take().unwrap().read_to_string(&mut err).unwrap();
-    assert!(err.contains("导入已中断") && err.contains("重新执行同一命令"), "{err}");
-}
-
-const ACCOUNTS: &str = "\
-legal_name,aliases,credit_code,external_ids,parent_external_id,territory_code,employee_count,registered_capital.amount,registered_capital.currency_code,tax_rank,public_sector,legal_representative,tags,attributes
-子样例有限公司,,,boss=2,boss=1,330100,0,,,,false,,,
-\"样例，\"\"引号\"\"（集团）股份有限公司\",\"Sample Group\n=1+1\",,\"boss=1\nsap=00007\",,440305,12,1000.5,USD,3,true,王样例,\"重点\n专精特新\",\"a=b=c\nz= 空白\"
-";
-
-#[tokio::test]
-async fn what_is_exported_comes_back_unchanged() {
-    let first = Registry::with_tree().await;
-    first.file("accounts.csv", ACCOUNTS);
-    let said = first.import("account", "accounts.csv", &[]);
-    assert_eq!((said.code, said.counts()), (0, [2, 0, 0, 0, 0]), "{said:?}");
-    let (territories, accounts) = (first.export("territory", "t.csv", &[]), first.export("account", "a.csv", &[]));
-    // Parents first, though the subsidiary's territory comes first.
-    assert!(accounts.find("子样例").unwrap() > accounts.find("样例，").unwrap(), "{accounts}");
-    let gb = fs::read(first.path("a.csv")).map(|bytes| gb18030(&String::from_utf8(bytes).unwrap())).unwrap();
-    first.export("account", "gb.csv", &["--encoding", "gb18030"]);
-    assert_eq!(fs::read(first.path("gb.csv")).unwrap(), gb);
-
-    let second = Registry::start().await;
-    second.file("t.csv", &territories);
-    second.file("a.csv", gb);
-    assert_eq!(second.import("territory", "t.csv", &[]).counts(), [6, 0, 0, 0, 0]);
-    assert_eq!(second.import("account", "a.csv", &["--encoding", "gb18030"]).counts(), [2, 0, 0, 0, 0]);
-    assert_eq!(second.export("territory", "t2.csv", &[]), territories);
-    assert_eq!(second.export("account", "a2.csv", &[]), accounts);
-
-    // With ids, into the same cluster: nothing changes, and what is edited does.
-    let full = first.export("account", "full.csv", &["--full", "--bom"]);
-    assert!(full.starts_with("\u{FEFF}id,") && full.contains("ACCOUNT_STATE_PROSPECT"), "{full}");
-    let said = first.import("account", "full.csv", &[]);
-    assert_eq!((said.code, said.counts()), (0, [0, 0, 2, 0, 0]), "{said:?}");
-    assert!(said.err.contains("未用到的列：tier, state"), "{said:?}");
-    first.file("full.csv", full.replace("王样例", "李样例"));
-    assert_eq!(first.import("account", "full.csv", &[]).counts(), [0, 1, 1, 0, 0]);
-
-    let safe = first.export("account", "safe.csv", &["--spreadsheet-safe", "--territory", "440000", "--filter", "employee_count > 5"]);
-    assert!(safe.contains("00007") && !safe.contains("子样例"), "{safe}");
-    let said = first.run(&["export", "account", "--territory", "999999"]);
-    assert!(said.code == 1 && said.err.contains("999999"), "{said:?}");
-    assert!(!first.path("a.csv.part").exists());
 }
 
 #[test]
@@ -329,94 +220,4 @@ fn the_documented_map_is_a_map() {
         assert_eq!((account.employee_count, account.registered_capital.unwrap().amount.as_str()), (Some(12_000), "12345000"));
         assert_eq!(account.attributes["bandwidth"], "1000");
     });
-}
-
-#[tokio::test]
-async fn a_connection_that_is_cut_is_taken_up_again() {
-    let registry = with_map().await;
-    let proxy = Proxy::start(registry.endpoint().trim_start_matches("http://").to_owned()).await;
-    registry.file("many.csv", many(10_000));
-    let arguments = ["import", "account", "many.csv", "--map", "boss.toml", "--json", "--batch", "100"];
-    let mut command = registry.command_at(&proxy.endpoint(), &arguments);
-    let process = command.spawn().unwrap();
-    for landed in [500, 2_000, 4_000, 6_000] {
-        while registry.count().await.0 < landed {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        proxy.cut();
-    }
-    let output = tokio::task::spawn_blocking(|| process.wait_with_output()).await.unwrap().unwrap();
-    let counts: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
-    assert_eq!(counts["created"].as_u64().unwrap() + counts["repeated"].as_u64().unwrap(), 10_000, "{counts}");
-    assert_eq!(registry.count().await, (10_000, 0));
-}
-
-#[tokio::test]
-async fn the_demo_is_the_same_everywhere_and_harmless_when_it_comes_again() {
-    let places = [Place::new("demo-one"), Place::new("demo-two")];
-    let mut exports = Vec::new();
-    for place in &places {
-        let up = Up::start_demo(place).await;
-        exports.push(["territory", "account"].map(|noun| exported(place, noun, &[])));
-        if exports.len() == 1 {
-            let full = exported(place, "account", &["--full"]);
-            for mark in ["TIER_A", "TIER_B", "TIER_C", "TIER_UNSPECIFIED", "STATE_PROSPECT", "STATE_ACTIVE", "集团股份有限公司"] {
-                assert!(full.contains(mark), "{mark}: {full}");
-            }
-            assert!(up.stop("INT").await.0.success());
-            let _again = Up::start_demo(place).await;
-            assert_eq!(exported(place, "account", &["--full"]), full);
-        }
-    }
-    assert_eq!(exports[0], exports[1]);
-    assert_eq!(exports[0][0].lines().count(), 1 + 1 + 69 + 2 * 45);
-
-    // Into an empty cluster and out again: the same file, groups and subsidiaries included.
-    let registry = Registry::start().await;
-    for (noun, export) in ["territory", "account"].iter().zip(&exports[0]) {
-        registry.file("in.csv", export);
-        let said = registry.import(noun, "in.csv", &[]);
-        assert_eq!(said.code, 0, "{said:?}");
-        assert_eq!(&registry.export(noun, "out.csv", &[]), export);
-    }
-}
-
-fn exported(place: &Place, noun: &str, more: &[&str]) -> String {
-    let said = place.run(&[&["export", noun], more].concat());
-    assert!(said.success, "{said:?}");
-    said.out
-}
-
-/// Stands between the command and the service, and breaks what goes through it.
-struct Proxy {
-    port: u16,
-    connections: Arc<Mutex<Vec<AbortHandle>>>,
-}
-
-impl Proxy {
-    async fn start(service: String) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let connections = Arc::<Mutex<Vec<AbortHandle>>>::default();
-        let open = Arc::clone(&connections);
-        tokio::spawn(async move {
-            while let Ok((mut command, _)) = listener.accept().await {
-                let service = service.clone();
-                let connection = tokio::spawn(async move {
-                    let mut service = TcpStream::connect(service).await.unwrap();
-                    let _ = tokio::io::copy_bidirectional(&mut command, &mut service).await;
-                });
-                open.lock().unwrap().push(connection.abort_handle());
-            }
-        });
-        Self { port, connections }
-    }
-
-    fn endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
-    }
-
-    fn cut(&self) {
-        self.connections.lock().unwrap().drain(..).for_each(|connection| connection.abort());
-    }
 }

@@ -7,8 +7,10 @@
 )]
 
 mod china;
+mod export;
 mod import;
 mod registry;
+mod resume;
 mod support;
 
 use std::os::unix::fs::PermissionsExt as _;

@@ -1,5 +1,6 @@
 //! A client-registry in this process, and the command line against it.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -60,7 +61,8 @@ impl Registry {
         let database = TestDatabase::create(client_registry::SCHEMA, &client_registry::MIGRATOR).await;
         let keys = Keys::new();
         let token = keys.token("E0001", &[(Role::Administrator, "*")]);
-        let folder = env::temp_dir().join(format!("guanxi-import-{}-{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
+        let folder =
+            env::temp_dir().join(format!("guanxi-import-{}-{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
         fs::create_dir_all(&folder).unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut registry = Self { folder, token, address, database, keys, running: None };
@@ -86,8 +88,17 @@ impl Registry {
         let listener = TcpListener::bind(self.address).await.unwrap();
         self.address = listener.local_addr().unwrap();
         let settings = client_registry::Settings {
-            grpc: guanxi_grpc::Settings { listen: self.address, jwks: self.keys.jwks(), max_calls: 512, max_streams: 2_000 },
-            database: guanxi_db::Settings { database_url: self.database.service_url(), owner_database_url: None, database_connections: 8 },
+            grpc: guanxi_grpc::Settings {
+                listen: self.address,
+                jwks: self.keys.jwks(),
+                max_calls: 512,
+                max_streams: 2_000,
+            },
+            database: guanxi_db::Settings {
+                database_url: self.database.service_url(),
+                owner_database_url: None,
+                database_connections: 8,
+            },
             cluster: "test".to_owned(),
         };
         let (stop, stopped) = oneshot::channel::<()>();
@@ -185,4 +196,39 @@ impl Drop for Registry {
             let _ = fs::remove_dir_all(&self.folder);
         }
     }
+}
+
+/// The columns of the map `boss.toml`.
+pub(crate) const HEADER: &str = "编号,名称,简称,地市,注册资本,上级\n";
+const MAP: &str = r#"
+noun = "account"
+[fields]
+legal_name = "名称"
+short_name = { from = "简称", ignore = ["-"] }
+territory_code = { from = "地市", lookup = { file = "places.csv", key = "市", value = "编码" } }
+registered_capital.amount = { from = "注册资本", thousands = ",", times = 10000 }
+source = { value = "boss" }
+external_ids.boss = "编号"
+parent_external_id.boss = "上级"
+"#;
+
+/// A registry with the tree, the map `boss.toml` and its lookup.
+pub(crate) async fn with_map() -> Registry {
+    let registry = Registry::with_tree().await;
+    registry.file("boss.toml", MAP);
+    registry.file("places.csv", "市,编码\n深圳,440300\n杭州,330100\n");
+    registry
+}
+
+/// A text in GB18030.
+pub(crate) fn gb18030(text: &str) -> Vec<u8> {
+    encoding_rs::GB18030.encode(text).0.into_owned()
+}
+
+/// A table of `count` accounts.
+pub(crate) fn many(count: usize) -> String {
+    (1..=count).fold(HEADER.to_owned(), |mut table, number| {
+        let _ = writeln!(table, "{number:06},样例{number}科技有限公司,样例{number},深圳,,");
+        table
+    })
 }
