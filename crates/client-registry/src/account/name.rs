@@ -141,6 +141,14 @@ impl Name {
         self.core().iter().collect()
     }
 
+    /// Whether it is all of `name` with a typing error in the legal form: 平安银行股份有很公司, 美的集都股份有限公司.
+    pub(crate) fn misspells_legal_form_of(&self, name: &Self) -> bool {
+        let complete = |name: &Self| Self { length: name.characters.len(), ..name.clone() };
+        name.has_legal_form()
+            && self.characters.starts_with(name.core())
+            && complete(self).edits(&complete(name), true, 1).is_some()
+    }
+
     /// Whether it came with a legal form, so that it is a name in full.
     pub(crate) const fn has_legal_form(&self) -> bool {
         self.length < self.characters.len()

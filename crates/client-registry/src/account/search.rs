@@ -222,6 +222,7 @@ impl Judge<'_> {
         best(&names, |name| self.whole_fit(name))
             .or_else(|| self.split_fit(candidate, &names))
             .or_else(|| self.token_fit(candidate, &names))
+            .or_else(|| best(&names, |name| self.query.whole.misspells_legal_form_of(name).then_some((Fit::Similar, 1.0))))
             .or_else(|| best(&names, |name| self.similar_fit(&self.query.whole, name)))
             .or_else(|| self.similar_rest_fit(candidate, &names))
     }
@@ -396,5 +397,10 @@ mod tests {
         }
         assert_eq!(Query::parse(&"中".repeat(101)).err(), Some(QueryError::TooLong));
         assert_eq!(Query::parse(&"㍿".repeat(30)).err(), Some(QueryError::TooLong));
+    }
+
+    #[test]
+    fn a_typing_error_in_the_legal_form_is_forgiven() {
+        assert_all("中兴通讯股份有很公司、中兴通讯股份有限公同、中兴通讯股粉有限公司", &[(0, Fit::Similar)]);
     }
 }
