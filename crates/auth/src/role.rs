@@ -19,6 +19,12 @@ pub mod permission {
     pub const ACCOUNT_READ_PERSONAL: &str = "account.read_personal";
     /// Create, change and delete accounts.
     pub const ACCOUNT_WRITE: &str = "account.write";
+    /// See account managers, their names and numbers masked.
+    pub const ACCOUNT_MANAGER_READ: &str = "account_manager.read";
+    /// See the names and numbers of account managers.
+    pub const ACCOUNT_MANAGER_READ_PERSONAL: &str = "account_manager.read_personal";
+    /// Create, change and delete account managers.
+    pub const ACCOUNT_MANAGER_WRITE: &str = "account_manager.write";
     /// Read the history of a resource.
     pub const CHANGE_READ: &str = "change.read";
     /// Follow the event feed of a service.
@@ -39,6 +45,9 @@ pub mod permission {
         ACCOUNT_READ,
         ACCOUNT_READ_PERSONAL,
         ACCOUNT_WRITE,
+        ACCOUNT_MANAGER_READ,
+        ACCOUNT_MANAGER_READ_PERSONAL,
+        ACCOUNT_MANAGER_WRITE,
         CHANGE_READ,
         EVENT_FOLLOW,
         TERRITORY_IMPORT,
@@ -48,8 +57,9 @@ pub mod permission {
 }
 
 use permission::{
-    ACCOUNT_ACTIVATE, ACCOUNT_CLASSIFY, ACCOUNT_EXPORT, ACCOUNT_IMPORT, ACCOUNT_READ, ACCOUNT_READ_PERSONAL,
-    ACCOUNT_WRITE, CHANGE_READ, EVENT_FOLLOW, TERRITORY_IMPORT, TERRITORY_READ, TERRITORY_WRITE,
+    ACCOUNT_ACTIVATE, ACCOUNT_CLASSIFY, ACCOUNT_EXPORT, ACCOUNT_IMPORT, ACCOUNT_MANAGER_READ,
+    ACCOUNT_MANAGER_READ_PERSONAL, ACCOUNT_MANAGER_WRITE, ACCOUNT_READ, ACCOUNT_READ_PERSONAL, ACCOUNT_WRITE,
+    CHANGE_READ, EVENT_FOLLOW, TERRITORY_IMPORT, TERRITORY_READ, TERRITORY_WRITE,
 };
 
 /// A named set of permissions that a grant gives in a territory and everything below it.
@@ -92,35 +102,38 @@ pub struct RoleEntry {
     pub permissions: &'static [&'static str],
 }
 
-const READ: &[&str] = &[ACCOUNT_READ, TERRITORY_READ];
+const READ: &[&str] = &[ACCOUNT_READ, ACCOUNT_MANAGER_READ, TERRITORY_READ];
 
 /// The published table, in the order of [`Role`].
 ///
-/// Personal values are for those who meet the customer; who only counts or checks works without them.
+/// Personal values are for those who meet the customer; who only counts or checks works without them. Who belongs to a
+/// territory is decided by who answers for its structure.
 #[rustfmt::skip]
 pub const ROLES: &[RoleEntry] = &[
     RoleEntry { role: Role::AccountManager, name: "account_manager", zh: "客户经理", en: "Account manager",
-        permissions: &[ACCOUNT_READ, ACCOUNT_READ_PERSONAL, ACCOUNT_WRITE, CHANGE_READ, TERRITORY_READ] },
+        permissions: &[ACCOUNT_READ, ACCOUNT_READ_PERSONAL, ACCOUNT_WRITE, ACCOUNT_MANAGER_READ,
+            ACCOUNT_MANAGER_READ_PERSONAL, CHANGE_READ, TERRITORY_READ] },
     RoleEntry { role: Role::Supervisor, name: "supervisor", zh: "主管", en: "Supervisor",
         permissions: &[ACCOUNT_ACTIVATE, ACCOUNT_CLASSIFY, ACCOUNT_EXPORT, ACCOUNT_READ, ACCOUNT_READ_PERSONAL,
-            ACCOUNT_WRITE, CHANGE_READ, TERRITORY_READ] },
+            ACCOUNT_WRITE, ACCOUNT_MANAGER_READ, ACCOUNT_MANAGER_READ_PERSONAL, CHANGE_READ, TERRITORY_READ] },
     RoleEntry { role: Role::Director, name: "director", zh: "总监", en: "Director",
         permissions: &[ACCOUNT_ACTIVATE, ACCOUNT_CLASSIFY, ACCOUNT_EXPORT, ACCOUNT_IMPORT, ACCOUNT_READ,
-            ACCOUNT_READ_PERSONAL, ACCOUNT_WRITE, CHANGE_READ, TERRITORY_IMPORT, TERRITORY_READ, TERRITORY_WRITE] },
+            ACCOUNT_READ_PERSONAL, ACCOUNT_WRITE, ACCOUNT_MANAGER_READ, ACCOUNT_MANAGER_READ_PERSONAL,
+            ACCOUNT_MANAGER_WRITE, CHANGE_READ, TERRITORY_IMPORT, TERRITORY_READ, TERRITORY_WRITE] },
     RoleEntry { role: Role::ProductManager, name: "product_manager", zh: "产品经理", en: "Product manager",
         permissions: READ },
     RoleEntry { role: Role::SupportManager, name: "support_manager", zh: "支撑经理", en: "Support manager",
         permissions: READ },
     RoleEntry { role: Role::Analyst, name: "analyst", zh: "分析员", en: "Analyst",
-        permissions: &[ACCOUNT_EXPORT, ACCOUNT_READ, CHANGE_READ, TERRITORY_READ] },
+        permissions: &[ACCOUNT_EXPORT, ACCOUNT_READ, ACCOUNT_MANAGER_READ, CHANGE_READ, TERRITORY_READ] },
     RoleEntry { role: Role::Approver, name: "approver", zh: "审批人", en: "Approver",
         permissions: READ },
     RoleEntry { role: Role::Auditor, name: "auditor", zh: "审计员", en: "Auditor",
-        permissions: &[ACCOUNT_READ, CHANGE_READ, EVENT_FOLLOW, TERRITORY_READ] },
+        permissions: &[ACCOUNT_READ, ACCOUNT_MANAGER_READ, CHANGE_READ, EVENT_FOLLOW, TERRITORY_READ] },
     RoleEntry { role: Role::Administrator, name: "administrator", zh: "管理员", en: "Administrator",
         permissions: permission::ALL },
     RoleEntry { role: Role::Service, name: "service", zh: "服务", en: "Service",
-        permissions: &[ACCOUNT_READ, EVENT_FOLLOW, TERRITORY_READ] },
+        permissions: &[ACCOUNT_READ, ACCOUNT_MANAGER_READ, EVENT_FOLLOW, TERRITORY_READ] },
 ];
 
 impl Role {
@@ -198,9 +211,11 @@ mod tests {
 
     #[test]
     fn only_who_meets_the_customer_sees_persons_and_the_administrator_may_do_everything() {
-        let seeing: Vec<&str> =
-            ROLES.iter().filter(|entry| entry.role.may(ACCOUNT_READ_PERSONAL)).map(|entry| entry.name).collect();
-        assert_eq!(seeing, ["account_manager", "supervisor", "director", "administrator"]);
+        for permission in [ACCOUNT_READ_PERSONAL, ACCOUNT_MANAGER_READ_PERSONAL] {
+            let seeing: Vec<&str> =
+                ROLES.iter().filter(|entry| entry.role.may(permission)).map(|entry| entry.name).collect();
+            assert_eq!(seeing, ["account_manager", "supervisor", "director", "administrator"]);
+        }
         assert_eq!(Role::Administrator.permissions(), permission::ALL);
         assert!(!Role::Auditor.may(ACCOUNT_WRITE));
         assert!(!Role::Administrator.may("nothing.known"));

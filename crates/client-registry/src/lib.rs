@@ -1,9 +1,13 @@
-//! Who the customers are, where they belong and who looks after them: territories and enterprise accounts.
+//! Who the customers are, where they belong and who looks after them: territories, enterprise accounts, account managers.
 
 mod account;
+mod account_manager;
+mod change;
 mod directory;
 mod error;
 mod import;
+mod industry;
+mod personal;
 mod registry;
 mod service;
 mod territory;

@@ -3,12 +3,17 @@
 use guanxi_auth::{Scope, TerritoryPaths};
 use guanxi_db::{Claim, Connection, Database, RequestKey, Transaction};
 use guanxi_events::{NewEvent, Outbox, Place};
+use guanxi_filter::{Page, PageQuery};
 use guanxi_grpc::{Call, Stopping};
+use prost::Name;
+use sqlx::FromRow;
+use sqlx::postgres::PgRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::directory::Directory;
 use crate::error::Error;
+use crate::personal::Sight;
 
 /// The parts of the process that handlers share. Cheap to clone.
 #[derive(Clone)]
@@ -34,6 +39,11 @@ impl Registry {
             Some(path) => Ok(scope.within(&path)),
             None => Err(Error::NotFound { resource: "territory", value: territory_code.to_owned() }),
         }
+    }
+
+    /// Where the caller may use the method, and where it may see persons, which `permission` allows.
+    pub(crate) fn sight(&self, call: &Call, permission: &str) -> Sight {
+        Sight::of(call, permission, self.paths())
     }
 
     /// Where every territory lies.
@@ -66,6 +76,18 @@ impl Registry {
         }
     }
 
+    /// A page of what lies in the scope, or of the part of it below a territory.
+    pub(crate) async fn page<R>(&self, scope: &Scope, territory_code: &str, query: PageQuery) -> Result<Page<R>, Error>
+    where
+        R: for<'r> FromRow<'r, PgRow>,
+    {
+        let within = self.within(scope, territory_code)?;
+        let mut connection = self.connection().await?;
+        let page = query.seen_from(&scope.ranges()).fetch(&mut connection, &within.ranges()).await?;
+        connection.release();
+        Ok(page)
+    }
+
     /// Commits a change with its events; returns the position of the last one, 0 without any. The caller's next call meets the change.
     pub(crate) async fn commit(&self, transaction: Transaction, call: &Call, events: Vec<NewEvent>) -> Result<i64, Error> {
         let shapes_tree = events.iter().any(|event| event.noun == "territory");
@@ -80,4 +102,27 @@ impl Registry {
 /// A territory at the moment of an event.
 pub(crate) fn place(code: &str, path: &str) -> Place {
     Place { code: code.to_owned(), path: path.to_owned() }
+}
+
+/// The event of a resource that lies in a territory; `before` is where it lay before the change, which not everybody may see who
+/// sees where it lies now.
+pub(crate) fn event(
+    kind: &'static str,
+    id: Uuid,
+    version: i64,
+    before: Option<Place>,
+    after: Place,
+    change: &impl Name,
+) -> NewEvent {
+    let previous = before.filter(|before| before.code != after.code);
+    NewEvent {
+        kind,
+        noun: kind.split_once('.').map_or(kind, |(noun, _)| noun),
+        id,
+        version,
+        mentions: previous.iter().map(|place| ("before.territory_code", place.code.clone())).collect(),
+        territory: Some(after),
+        previous_territory: previous,
+        payload: NewEvent::pack(change),
+    }
 }

@@ -3,6 +3,7 @@
 use guanxi_db::Database;
 use guanxi_events::{Changes, Feed, Outbox, Reader};
 use guanxi_grpc::{Services, Stopping};
+use guanxi_proto::client_registry::v1::account_manager_service_server::AccountManagerServiceServer;
 use guanxi_proto::client_registry::v1::account_service_server::AccountServiceServer;
 use guanxi_proto::client_registry::v1::territory_service_server::TerritoryServiceServer;
 use guanxi_proto::events::v1::change_service_server::ChangeServiceServer;
@@ -11,6 +12,7 @@ use sqlx::migrate::Migrator;
 use tokio::net::TcpListener;
 
 use crate::account::AccountRpc;
+use crate::account_manager::AccountManagerRpc;
 use crate::directory::Directory;
 use crate::registry::Registry;
 use crate::territory::TerritoryRpc;
@@ -77,7 +79,8 @@ pub async fn serve(settings: &Settings, listener: Option<TcpListener>, stop: imp
     let mut services = Services::default();
     services
         .add(TerritoryServiceServer::new(TerritoryRpc::new(registry.clone())))
-        .add(AccountServiceServer::new(AccountRpc::new(registry)))
+        .add(AccountServiceServer::new(AccountRpc::new(registry.clone())))
+        .add(AccountManagerServiceServer::new(AccountManagerRpc::new(registry)))
         .add(EventFeedServiceServer::new(feed))
         .add(ChangeServiceServer::new(Changes::new(&database, paths)));
     let listener = match listener {

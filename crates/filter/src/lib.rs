@@ -1,7 +1,7 @@
 //! AIP-160 filters, orders and keyset pages as bound SQL.
 //!
 //! This is the one place that puts SQL together while the program runs. A statement consists of text that is in the
-//! program ([`Listing`] and the caller's conditions) and of bound values; what a user sent has no way into the text.
+//! program ([`Listing`]) and of bound values; what a user sent has no way into the text.
 //!
 //! A resource declares a [`Listing`] once. Each request becomes a [`PageQuery`], or every [`Violation`] of its page
 //! size, page token, filter and order at once; the query then reads a [`Page`], or counts, within the caller's scope.

@@ -5,6 +5,7 @@ use guanxi_proto::errors::v1::ErrorReason;
 
 use crate::filter;
 use crate::page::PageQuery;
+use crate::sql::Sql;
 use crate::token::{self, Cursor, Digest};
 
 /// The type of a field, which decides its operators and values.
@@ -78,6 +79,9 @@ pub struct Listing {
     /// The column with the territory path, `text collate "C"`, never null; `None` for a resource that belongs to no
     /// territory and is shown to everybody who may call the method.
     pub path: Option<&'static str>,
+    /// Condition of the rows that are not deleted, for example `account.delete_time is null`; `None` where deleted rows
+    /// are gone.
+    pub live: Option<&'static str>,
     /// What a filter can name.
     pub fields: &'static [Field],
     /// The orders; the first is the default.
@@ -99,6 +103,10 @@ pub struct PageRequest<'a> {
     pub filter: &'a str,
     /// Name of an order; empty for the default.
     pub order_by: &'a str,
+    /// True to have deleted rows too, where [`Listing::live`] tells them apart.
+    pub show_deleted: bool,
+    /// True to have the rows of all pages counted.
+    pub with_total: bool,
     /// What else in the request decides about the rows, always in the same order, for example the territory asked for.
     /// A page token is good only while it stays the same.
     pub bound: &'a [&'a str],
@@ -107,7 +115,8 @@ pub struct PageRequest<'a> {
 impl Listing {
     /// Checks a request; everything that is wrong with it comes back at once.
     pub fn query(&'static self, request: &PageRequest<'_>) -> Result<PageQuery, Violations> {
-        let own = [self.name, request.filter, request.order_by];
+        let deleted = if request.show_deleted { "deleted" } else { "" };
+        let own = [self.name, request.filter, request.order_by, deleted];
         let digest = token::digest(own.into_iter().chain(request.bound.iter().copied()));
         let mut violations = Violations::default();
         let page_size = violations.keep(self.page_size(request.page_size));
@@ -116,7 +125,10 @@ impl Listing {
         let order = violations.keep(self.order(request.order_by));
         match (page_size, cursor, filter, order) {
             (Some(page_size), Some(cursor), Some(filter), Some(order)) => {
-                Ok(PageQuery::new(self, order, filter, page_size, digest, cursor))
+                let live = self.live.filter(|_| !request.show_deleted);
+                let conditions = [filter].into_iter().chain(live.map(|live| Sql::new("(").text(live).text(")")));
+                let (conditions, with_total) = (conditions.collect(), request.with_total);
+                Ok(PageQuery { listing: self, order, conditions, page_size, with_total, digest, cursor })
             }
             _ => Err(violations),
         }
@@ -177,7 +189,7 @@ mod tests {
     #[test]
     fn every_wrong_part_is_named_at_once() {
         let request =
-            PageRequest { page_size: -1, page_token: "?", filter: "a b", order_by: "tier desc", bound: &["33"] };
+            PageRequest { page_size: -1, page_token: "?", filter: "a b", order_by: "tier desc", ..Default::default() };
         let found = refused(&request);
         let fields: Vec<_> = found.iter().map(|(field, reason, _)| (field.as_str(), *reason)).collect();
         assert_eq!(
@@ -222,15 +234,16 @@ mod tests {
     #[test]
     fn a_page_token_is_good_for_its_own_query_at_any_page_size() {
         let own = PageRequest { filter: "tier = A", order_by: "path", bound: &["33", "true"], ..Default::default() };
-        let digest = token::digest(["account", "tier = A", "path", "33", "true"]);
+        let digest = token::digest(["account", "tier = A", "path", "", "33", "true"]);
         let page_token = &Cursor { key: "33/01".to_owned(), id: uuid::Uuid::nil() }.encode(digest);
         let own = PageRequest { page_token, ..own };
         assert!(ACCOUNTS.query(&own).is_ok());
-        assert!(ACCOUNTS.query(&PageRequest { page_size: 7, ..own }).is_ok());
+        assert!(ACCOUNTS.query(&PageRequest { page_size: 7, with_total: true, ..own }).is_ok());
         for other in [
             PageRequest { filter: "tier = B", ..own },
             PageRequest { order_by: "name", ..own },
             PageRequest { order_by: "", ..own },
+            PageRequest { show_deleted: true, ..own },
             PageRequest { bound: &["33"], ..own },
             PageRequest { bound: &["3", "3true"], ..own },
         ] {
@@ -290,7 +303,7 @@ mod tests {
             page_size in any::<i32>(),
         ) {
             let request =
-                PageRequest { page_size, page_token: &page_token, filter: &filter, order_by: &order_by, bound: &[] };
+                PageRequest { page_size, page_token: &page_token, filter: &filter, order_by: &order_by, ..Default::default() };
             if let Ok(query) = ACCOUNTS.query(&request) {
                 prop_assert!(page_token.is_empty() && page_size >= 0);
                 prop_assert!(ACCOUNTS.query(&PageRequest { page_token: "AQ", ..request }).is_err(), "{query:?}");
@@ -300,7 +313,7 @@ mod tests {
         #[test]
         fn a_token_of_any_bytes_is_taken_or_refused(key in any::<Vec<u8>>(), version in 0u8..3, length in 0usize..60) {
             use base64::Engine;
-            let digest = token::digest(["account", "", ""]);
+            let digest = token::digest(["account", "", "", ""]);
             let mut bytes = [&[version], digest.as_slice(), &[7; 16], &key].concat();
             bytes.truncate(length);
             let page_token = &base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&bytes);

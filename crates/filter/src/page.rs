@@ -23,31 +23,23 @@ pub struct Page<R> {
     pub rows: Vec<R>,
     /// Gets the next page; empty after the last one.
     pub next_page_token: String,
+    /// Number of rows of all pages, where it was asked for.
+    pub total: i64,
 }
 
 /// A checked List request.
 #[derive(Clone, Debug)]
 pub struct PageQuery {
-    listing: &'static Listing,
-    order: &'static Order,
-    conditions: Vec<Sql>,
-    page_size: usize,
-    digest: Digest,
-    cursor: Option<Cursor>,
+    pub(crate) listing: &'static Listing,
+    pub(crate) order: &'static Order,
+    pub(crate) conditions: Vec<Sql>,
+    pub(crate) page_size: usize,
+    pub(crate) with_total: bool,
+    pub(crate) digest: Digest,
+    pub(crate) cursor: Option<Cursor>,
 }
 
 impl PageQuery {
-    pub(crate) fn new(
-        listing: &'static Listing,
-        order: &'static Order,
-        filter: Sql,
-        page_size: usize,
-        digest: Digest,
-        cursor: Option<Cursor>,
-    ) -> Self {
-        Self { listing, order, conditions: vec![filter], page_size, digest, cursor }
-    }
-
     /// Only rows whose column has a value, for example those of one parent. The value belongs in
     /// [`PageRequest::bound`](crate::PageRequest::bound) too.
     #[must_use]
@@ -73,13 +65,7 @@ impl PageQuery {
 
     /// Reads the page within the caller's scope: `ranges` of the territory path, disjoint and in ascending order; with
     /// none there is nothing to see. (A listing without path has no scope, and `ranges` mean nothing to it.)
-    /// `conditions` are SQL conditions that hold for every row, for example `account.delete_time is null`.
-    pub async fn fetch<R>(
-        &self,
-        connection: &mut PgConnection,
-        ranges: &[Range],
-        conditions: &[&'static str],
-    ) -> Result<Page<R>, Error>
+    pub async fn fetch<R>(&self, connection: &mut PgConnection, ranges: &[Range]) -> Result<Page<R>, Error>
     where
         R: for<'r> FromRow<'r, PgRow>,
     {
@@ -87,7 +73,7 @@ impl PageQuery {
         for stretch in self.stretches(ranges) {
             // One row more than wanted tells whether there is a next page.
             let limit = self.page_size + 1 - rows.len();
-            rows.extend(self.page_statement(stretch, conditions, limit).rows(connection).await?);
+            rows.extend(self.page_statement(stretch, limit).rows(connection).await?);
             if rows.len() > self.page_size {
                 break;
             }
@@ -99,20 +85,16 @@ impl PageQuery {
             None => String::new(),
         };
         let rows = rows.iter().map(R::from_row).collect::<Result<_, _>>()?;
-        Ok(Page { rows, next_page_token })
+        let total = if self.with_total { self.count(connection, ranges).await? } else { 0 };
+        Ok(Page { rows, next_page_token, total })
     }
 
     /// Counts the rows of all pages; parameters as in [`fetch`](Self::fetch).
-    pub async fn count(
-        &self,
-        connection: &mut PgConnection,
-        ranges: &[Range],
-        conditions: &[&'static str],
-    ) -> Result<i64, Error> {
+    pub async fn count(&self, connection: &mut PgConnection, ranges: &[Range]) -> Result<i64, Error> {
         if self.listing.path.is_some() && ranges.is_empty() {
             return Ok(0);
         }
-        self.count_statement(ranges, conditions).number(connection).await
+        self.count_statement(ranges).number(connection).await
     }
 
     fn cursor_at(&self, row: &PgRow) -> Result<Cursor, Error> {
@@ -180,15 +162,14 @@ impl PageQuery {
     }
 
     /// ` from .. where ..`
-    fn source(&self, first: Sql, conditions: &[&'static str]) -> Sql {
-        let fixed = conditions.iter().map(|condition| Sql::new("(").text(condition).text(")"));
-        let all = [first].into_iter().chain(self.conditions.iter().cloned()).chain(fixed);
+    fn source(&self, first: Sql) -> Sql {
+        let all = [first].into_iter().chain(self.conditions.iter().cloned());
         let all = Sql::join(all, " and ");
         let from = Sql::new(" from ").text(self.listing.from);
         if all.is_empty() { from } else { from.text(" where ").then(all) }
     }
 
-    fn page_statement(&self, stretch: Sql, conditions: &[&'static str], limit: usize) -> Sql {
+    fn page_statement(&self, stretch: Sql, limit: usize) -> Sql {
         let Listing { columns, id, .. } = *self.listing;
         let direction = if self.order.descending { " desc" } else { "" };
         let mut select = Sql::new("select ").text(columns).text(", ").text(id).text(" as page_id");
@@ -199,11 +180,11 @@ impl PageQuery {
         }
         let order = order.text("page_id").text(direction);
         let limit = Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX));
-        select.then(self.source(stretch, conditions)).then(order).text(" limit ").value(limit)
+        select.then(self.source(stretch)).then(order).text(" limit ").value(limit)
     }
 
-    fn count_statement(&self, ranges: &[Range], conditions: &[&'static str]) -> Sql {
-        Sql::new("select count(*)").then(self.source(self.within(ranges), conditions))
+    fn count_statement(&self, ranges: &[Range]) -> Sql {
+        Sql::new("select count(*)").then(self.source(self.within(ranges)))
     }
 }
 
@@ -222,7 +203,7 @@ mod tests {
     fn query(order_by: &str, cursor: Option<(&str, u128)>) -> PageQuery {
         let cursor = cursor.map(|(key, id)| Cursor { key: key.to_owned(), id: Uuid::from_u128(id) });
         let page_token =
-            cursor.map_or_else(String::new, |cursor| cursor.encode(token::digest(["account", "", order_by])));
+            cursor.map_or_else(String::new, |cursor| cursor.encode(token::digest(["account", "", order_by, ""])));
         let request = PageRequest { page_size: 10, page_token: &page_token, order_by, ..Default::default() };
         ACCOUNTS.query(&request).unwrap()
     }
@@ -230,7 +211,7 @@ mod tests {
     /// The statements of a page, without the selected columns.
     fn statements(query: &PageQuery, bounds: &[(&str, &str)]) -> Vec<(String, Vec<Value>)> {
         let stretches = query.stretches(&ranges(bounds)).into_iter();
-        stretches.map(|stretch| query.page_statement(stretch, &["account.delete_time is null"], 11).render()).collect()
+        stretches.map(|stretch| query.page_statement(stretch, 11).render()).collect()
     }
 
     fn text(text: &str) -> Value {
@@ -304,13 +285,13 @@ mod tests {
 
     #[test]
     fn a_count_has_the_scope_the_filter_and_the_parent_but_no_cursor() {
-        let request = PageRequest { filter: "tier = A OR NOT name:*", ..Default::default() };
+        let request = PageRequest { filter: "tier = A OR NOT name:*", show_deleted: true, ..Default::default() };
         let query = ACCOUNTS.query(&request).unwrap().only("account.parent_id", id(3));
-        let (statement, values) = query.count_statement(&ranges(&[("33/", "330")]), &["true or false"]).render();
+        let (statement, values) = query.count_statement(&ranges(&[("33/", "330")])).render();
         assert_eq!(
             statement,
             "select count(*) from client_registry.account where (account.path >= $1 and account.path < $2) and \
-             (account.tier = $3 or not (account.name is not null)) and account.parent_id = $4 and (true or false)"
+             (account.tier = $3 or not (account.name is not null)) and account.parent_id = $4"
         );
         assert_eq!(values, [text("33/"), text("330"), text("a"), id(3)]);
     }

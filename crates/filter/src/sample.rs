@@ -10,6 +10,7 @@ pub(crate) static ACCOUNTS: Listing = Listing {
     from: "client_registry.account",
     id: "account.id",
     path: Some("account.path"),
+    live: Some("account.delete_time is null"),
     fields: &[
         Field { name: "name", column: "account.name", kind: Kind::Text },
         Field { name: "tier", column: "account.tier", kind: Kind::Enum(TIERS) },

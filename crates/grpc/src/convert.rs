@@ -1,7 +1,7 @@
 //! Between the wire and the types that rules work with: what every noun needs.
 
 use guanxi_proto::errors::v1::ErrorReason;
-use prost_types::{FieldMask, Timestamp};
+use prost_types::Timestamp;
 use time::OffsetDateTime;
 
 use crate::{Violation, Violations};
@@ -71,41 +71,13 @@ pub fn list<T, U, K: Ord + ToString>(
     converted
 }
 
-/// The fields that an update changes (AIP-134): those of the mask, all for `*`, or the populated ones where there is no mask.
-#[derive(Clone, Debug)]
-pub struct UpdateMask(Option<Vec<String>>);
-
-impl UpdateMask {
-    /// Checks the mask against the fields that can be changed.
-    pub fn parse(mask: Option<FieldMask>, changeable: &[&str], violations: &mut Violations) -> Self {
-        const MAX_PATHS: usize = 100;
-        let Some(mask) = mask.filter(|mask| !mask.paths.is_empty()) else { return Self(None) };
-        if mask.paths.len() > MAX_PATHS {
-            violations
-                .push(Violation::new("update_mask", ErrorReason::TooMany).with("max", MAX_PATHS).with("count", mask.paths.len()));
-            return Self(None);
-        }
-        if mask.paths == ["*"] {
-            return Self(Some(changeable.iter().map(|field| (*field).to_owned()).collect()));
-        }
-        for path in mask.paths.iter().filter(|path| !changeable.contains(&path.as_str())) {
-            violations.push(
-                Violation::new("update_mask", ErrorReason::MaskPathUnknown)
-                    .with("value", path)
-                    .with("expected", changeable.join(", ")),
-            );
-        }
-        Self(Some(mask.paths))
-    }
-
-    /// True where the update changes the field; `populated` says whether the request fills it.
-    #[must_use]
-    pub fn changes(&self, field: &str, populated: bool) -> bool {
-        match &self.0 {
-            Some(paths) => paths.iter().any(|path| path == field),
-            None => populated,
-        }
-    }
+/// A value that an enum of the protos has.
+pub fn known<E: TryFrom<i32>>(field: &str, value: i32, name: fn(&E) -> &'static str) -> Result<E, Violation> {
+    E::try_from(value).map_err(|_| {
+        let values = (0..100).filter_map(|number| E::try_from(number).ok());
+        let names: Vec<_> = values.map(|value| name(&value)).filter(|name| !name.ends_with("_UNSPECIFIED")).collect();
+        Violation::new(field, ErrorReason::UnknownValue).with("value", value).with("expected", names.join(", "))
+    })
 }
 
 #[cfg(test)]
@@ -137,15 +109,10 @@ mod tests {
     }
 
     #[test]
-    fn a_mask_names_what_cannot_be_changed() {
-        let mask = |paths: &[&str]| Some(FieldMask { paths: paths.iter().map(|path| (*path).to_owned()).collect() });
-        let mut violations = Violations::default();
-        let update = UpdateMask::parse(mask(&["name", "state"]), &["name", "tags"], &mut violations);
-        assert!(update.changes("name", false) && !update.changes("tags", true));
-        assert_eq!(violations.into_inner().len(), 1);
-        let mut violations = Violations::default();
-        assert!(UpdateMask::parse(mask(&["*"]), &["name", "tags"], &mut violations).changes("tags", false));
-        assert!(!UpdateMask::parse(None, &["name"], &mut violations).changes("name", false));
-        assert!(violations.is_empty());
+    fn an_enum_names_the_values_that_it_has() {
+        assert_eq!(known("reason", 2, ErrorReason::as_str_name), Ok(ErrorReason::Required));
+        let wrong = known("reason", -1, ErrorReason::as_str_name).unwrap_err();
+        assert_eq!(wrong.values[0], ("value", "-1".to_owned()));
+        assert!(wrong.values[1].1.starts_with("ERROR_REASON_FIELDS_INVALID, ERROR_REASON_REQUIRED, "), "{wrong:?}");
     }
 }

@@ -4,6 +4,7 @@ mod call;
 mod chassis;
 mod convert;
 mod deadline;
+mod fields;
 mod holding;
 mod identity;
 mod language;
@@ -14,7 +15,8 @@ mod server;
 mod stream;
 
 pub use call::{Call, check_etag, etag, now, parse_id};
-pub use convert::{UpdateMask, list, number, text, timestamp};
+pub use convert::{known, list, number, text, timestamp};
+pub use fields::Fields;
 pub use language::{Language, language};
 pub use reason::Reason;
 pub use refusal::{RETRY_DELAY, Refusal, Violation, Violations};

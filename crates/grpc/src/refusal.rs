@@ -33,6 +33,11 @@ impl Violation {
         Self { field: field.into(), reason: reason.into(), values: Vec::new() }
     }
 
+    /// A required field is empty.
+    pub fn required(field: impl Into<String>) -> Self {
+        Self::new(field, ErrorReason::Required)
+    }
+
     /// Adds a value that the text of the reason names.
     #[expect(clippy::needless_pass_by_value, reason = "callers give numbers and texts alike")]
     #[must_use]
@@ -61,6 +66,11 @@ impl Violations {
     /// Notes the violation of a failed conversion and goes on without its value.
     pub fn keep<T>(&mut self, outcome: Result<T, Violation>) -> Option<T> {
         outcome.map_err(|violation| self.push(violation)).ok()
+    }
+
+    /// Notes all of another collection.
+    pub fn extend(&mut self, others: Self) {
+        self.0.extend(others.0);
     }
 
     /// Refuses if there is at least one.
@@ -156,9 +166,15 @@ impl From<Violations> for Refusal {
     }
 }
 
+impl From<Violation> for Violations {
+    fn from(violation: Violation) -> Self {
+        Self(vec![violation])
+    }
+}
+
 impl From<Violation> for Refusal {
     fn from(violation: Violation) -> Self {
-        Violations(vec![violation]).into()
+        Violations::from(violation).into()
     }
 }
 

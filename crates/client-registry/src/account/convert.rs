@@ -1,8 +1,7 @@
 //! Between the wire and the model.
 
-use guanxi_auth::{Scope, TerritoryPaths};
 use guanxi_events::NewEvent;
-use guanxi_grpc::{Call, UpdateMask, Violation, Violations, etag, number, parse_id, text, timestamp};
+use guanxi_grpc::{Fields, Violation, Violations, etag, known, number, parse_id, text, timestamp};
 use guanxi_proto::client_registry::v1::{
     self as pb, AccountChange, ErrorReason as Own, SetAccountTierRequest, UpdateAccountRequest, get_account_request,
 };
@@ -13,48 +12,32 @@ use time::macros::format_description;
 use uuid::Uuid;
 
 use super::model::{Account, State, Tier};
-use super::patch::{self, CHANGEABLE, Patch};
+use super::patch::{self, Patch};
 use super::search::{MAX_CHARACTERS, Query, QueryError};
 use super::tier::Period;
 use crate::error::reason;
-use crate::registry::place;
+use crate::personal::{self, Personal, Sight};
+use crate::registry::{self, place};
 
-/// Where a caller may see accounts, and where the personal fields of accounts.
-pub(super) struct Sight {
-    pub(super) scope: Scope,
-    personal: Scope,
+impl Personal for pb::Account {
+    fn personal(&mut self) -> Vec<(&'static str, &mut String)> {
+        vec![("legal_representative", &mut self.legal_representative)]
+    }
 }
 
 impl Sight {
-    pub(super) fn of(call: &Call, paths: &TerritoryPaths) -> Self {
-        Self { scope: call.scope(paths), personal: call.scope_of(guanxi_auth::permission::ACCOUNT_READ_PERSONAL, paths) }
-    }
-
     /// The account as the caller may see it.
     pub(super) fn account(&self, account: &Account) -> pb::Account {
         let parent_seen = account.parent_territory_path.as_deref().is_some_and(|path| self.scope.contains(path));
-        let person = account.legal_representative.as_deref().unwrap_or_default();
-        let person_seen = self.personal.contains(&account.territory_path);
-        pb::Account {
-            parent_account_id: account.parent_id.filter(|_| parent_seen).map(|id| id.to_string()).unwrap_or_default(),
-            legal_representative: if person_seen { person.to_owned() } else { mask(person) },
-            ..recorded(account)
+        let mut seen = self.veil(&account.territory_path, wire(account));
+        if !parent_seen {
+            seen.parent_account_id.clear();
         }
+        seen
     }
 }
 
-/// A name with all but its first character hidden, and that one too where it is the whole name.
-fn mask(name: &str) -> String {
-    let mut characters = name.chars();
-    match (characters.next(), characters.count()) {
-        (None, _) => String::new(),
-        (Some(_), 0) => "*".to_owned(),
-        (Some(first), hidden) => format!("{first}{}", "*".repeat(hidden)),
-    }
-}
-
-/// An account as events record it: with its parent, without personal fields.
-fn recorded(account: &Account) -> pb::Account {
+fn wire(account: &Account) -> pb::Account {
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     let capital = account.registered_capital.zip(account.registered_capital_currency.clone());
     pb::Account {
@@ -73,7 +56,7 @@ fn recorded(account: &Account) -> pb::Account {
             .map(|(amount, currency_code)| Money { currency_code, amount: amount.normalize().to_string() }),
         tax_rank: account.tax_rank,
         public_sector: account.public_sector,
-        legal_representative: String::new(),
+        legal_representative: text(&account.legal_representative),
         tier: tier(account.tier).into(),
         state: state(account).into(),
         source: text(&account.source),
@@ -127,43 +110,24 @@ pub(super) fn period(period: Period) -> pb::TierPeriod {
 
 /// The event of a change.
 pub(super) fn event(kind: &'static str, before: Option<&Account>, after: &Account, reason: &str) -> NewEvent {
-    let moved = before.filter(|before| before.territory_code != after.territory_code);
-    let person_changed = before.map_or(after.legal_representative.is_some(), |before| {
-        before.legal_representative != after.legal_representative
-    });
-    let mention = |field, code: Option<&String>| code.map(|code| (field, code.clone()));
-    let mentions = [
-        mention("before.parent_account_id", before.and_then(|before| before.parent_territory_code.as_ref())),
-        mention("after.parent_account_id", after.parent_territory_code.as_ref()),
-        mention("before.territory_code", moved.map(|before| &before.territory_code)),
-    ];
-    let change = AccountChange {
-        before: before.map(recorded),
-        after: Some(recorded(after)),
-        reason: reason.to_owned(),
-        changed_personal_fields: if person_changed { vec!["legal_representative".to_owned()] } else { Vec::new() },
-    };
-    NewEvent {
-        kind,
-        noun: "account",
-        id: after.id,
-        version: after.version,
-        territory: Some(place(&after.territory_code, &after.territory_path)),
-        previous_territory: moved.map(|before| place(&before.territory_code, &before.territory_path)),
-        mentions: mentions.into_iter().flatten().collect(),
-        payload: NewEvent::pack(&change),
-    }
+    let lies = |account: &Account| place(&account.territory_code, &account.territory_path);
+    let mention = |field, account: &Account| Some((field, account.parent_territory_code.clone()?));
+    let parents = [before.and_then(|before| mention("before.parent_account_id", before)), mention("after.parent_account_id", after)];
+    let (mut old, mut new) = (before.map(wire), wire(after));
+    let changed_personal_fields = personal::withhold(&mut old, &mut new);
+    let change = AccountChange { before: old, after: Some(new), reason: reason.to_owned(), changed_personal_fields };
+    let mut event = registry::event(kind, after.id, after.version, before.map(lies), lies(after), &change);
+    event.mentions.extend(parents.into_iter().flatten());
+    event
 }
 
 /// A checked creation.
 pub(super) fn new_account(account: Option<pb::Account>) -> Result<(Patch, String), Violations> {
-    let mut violations = Violations::default();
-    let Some(account) = account else { return Err(required("account")) };
-    let patch = Patch::read("account", account, |_, _| true, &mut violations);
-    match patch.territory_code.clone() {
-        Some(territory_code) if violations.is_empty() => Ok((patch, territory_code)),
-        _ => Err(violations),
-    }
+    let account = account.ok_or_else(|| Violation::required("account"))?;
+    let mut fields = Fields::of_creation("account");
+    let patch = Patch::read(&mut fields, account);
+    let territory_code = patch.territory_code.clone();
+    fields.finish(territory_code.map(|code| (patch, code)))
 }
 
 /// A checked update.
@@ -177,23 +141,13 @@ impl TryFrom<UpdateAccountRequest> for Update {
     type Error = Violations;
 
     fn try_from(request: UpdateAccountRequest) -> Result<Self, Violations> {
-        let Some(mut account) = request.account else { return Err(required("account")) };
-        let mut violations = Violations::default();
-        let id = violations.keep(parse_id("account.id", &account.id));
-        let mask = UpdateMask::parse(request.update_mask, &CHANGEABLE, &mut violations);
+        let mut account = request.account.ok_or_else(|| Violation::required("account"))?;
+        let mut fields = Fields::of_update("account", request.update_mask);
+        let id = fields.keep(parse_id("account.id", &account.id));
         let etag = std::mem::take(&mut account.etag);
-        let patch = Patch::read("account", account, |field, filled| mask.changes(field, filled), &mut violations);
-        match id {
-            Some(id) if violations.is_empty() => Ok(Self { id, etag, patch }),
-            _ => Err(violations),
-        }
+        let patch = Patch::read(&mut fields, account);
+        fields.finish(id.map(|id| Self { id, etag, patch }))
     }
-}
-
-fn required(field: &str) -> Violations {
-    let mut violations = Violations::default();
-    violations.push(Violation::new(field, ErrorReason::Required));
-    violations
 }
 
 /// What an account is asked for by.
@@ -206,12 +160,10 @@ pub(super) enum Key {
 /// Reads the key of a Get.
 pub(super) fn key(key: Option<get_account_request::Key>) -> Result<Key, Violation> {
     match key {
-        None => Err(Violation::new("key", ErrorReason::Required)),
+        None => Err(Violation::required("key")),
         Some(get_account_request::Key::Id(id)) => Ok(Key::Id(parse_id("id", &id)?)),
-        Some(get_account_request::Key::CreditCode(code)) => match patch::credit_code("credit_code", &code)? {
-            Some(code) => Ok(Key::CreditCode(code)),
-            None => Err(Violation::new("credit_code", ErrorReason::Required)),
-        },
+        Some(get_account_request::Key::CreditCode(code)) if code.is_empty() => Err(Violation::required("credit_code")),
+        Some(get_account_request::Key::CreditCode(code)) => Ok(Key::CreditCode(patch::credit_code("credit_code", &code)?)),
         Some(get_account_request::Key::ExternalId(id)) => {
             patch::external_id("external_id", &id)?;
             Ok(Key::ExternalId { system: id.system, value: id.value.trim().to_owned() })
@@ -224,7 +176,7 @@ pub(super) fn ids(ids: &[String]) -> Result<Vec<Uuid>, Violations> {
     const MAX: usize = 200;
     let mut violations = Violations::default();
     if ids.is_empty() {
-        return Err(required("ids"));
+        return Err(Violation::required("ids").into());
     }
     if ids.len() > MAX {
         violations.push(Violation::new("ids", ErrorReason::TooMany).with("max", MAX).with("count", ids.len()));
@@ -262,14 +214,11 @@ impl TryFrom<SetAccountTierRequest> for Classification {
 }
 
 fn known_tier(field: &str, tier: i32) -> Result<Option<Tier>, Violation> {
-    match pb::Tier::try_from(tier) {
-        Ok(pb::Tier::Unspecified) => Ok(None),
-        Ok(pb::Tier::A) => Ok(Some(Tier::A)),
-        Ok(pb::Tier::B) => Ok(Some(Tier::B)),
-        Ok(pb::Tier::C) => Ok(Some(Tier::C)),
-        Err(_) => Err(Violation::new(field, ErrorReason::UnknownValue)
-            .with("value", tier)
-            .with("expected", "TIER_UNSPECIFIED, TIER_A, TIER_B, TIER_C")),
+    match known(field, tier, pb::Tier::as_str_name)? {
+        pb::Tier::Unspecified => Ok(None),
+        pb::Tier::A => Ok(Some(Tier::A)),
+        pb::Tier::B => Ok(Some(Tier::B)),
+        pb::Tier::C => Ok(Some(Tier::C)),
     }
 }
 
@@ -292,7 +241,7 @@ pub(super) fn search(request: &pb::SearchAccountsRequest) -> Result<(Query, usiz
     const MAX: i32 = 50;
     let mut violations = Violations::default();
     let query = violations.keep(match Query::parse(&request.query) {
-        _ if request.query.trim().is_empty() => Err(Violation::new("query", ErrorReason::Required)),
+        _ if request.query.trim().is_empty() => Err(Violation::required("query")),
         Ok(query) => Ok(query),
         Err(QueryError::TooShort) => {
             Err(Violation::new("query", reason(Own::QueryTooShort)).with("value", &request.query))

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use guanxi_db::Transaction;
 use guanxi_events::NewEvent;
-use guanxi_grpc::{Call, Refusal, Violation, Violations, parse_id};
+use guanxi_grpc::{Call, Fields, Refusal, Violation, Violations, parse_id};
 use guanxi_proto::client_registry::v1::{
     ErrorReason, ImportAccountRow, ImportAccountsRequest, ImportAccountsResponse, ImportOptions, ImportProgress,
 };
@@ -16,6 +16,7 @@ use super::convert;
 use super::model::Account;
 use super::patch::{self, Patch};
 use super::store;
+use crate::change::Resource;
 use crate::error::{Error, reason};
 use crate::import::{Import, Mode, Outcome, Rows};
 use crate::territory::Territory;
@@ -82,19 +83,20 @@ impl TryFrom<ImportAccountRow> for Row {
     type Error = Violations;
 
     fn try_from(row: ImportAccountRow) -> Result<Self, Violations> {
-        let mut violations = Violations::default();
+        // Without a mask: empty fields of a row say nothing.
+        let mut fields = Fields::of_update("account", None);
         let account = row.account.map(|account| *account).unwrap_or_default();
         let id = match account.id.as_str() {
             "" => None,
-            id => violations.keep(parse_id("account.id", id)),
+            id => fields.keep(parse_id("account.id", id)),
         };
-        // Empty fields of a row say nothing, so whether a new account has what it needs is judged when it is known to be new.
-        let patch = Patch::read("account", account, |_, filled| filled, &mut violations);
+        // Whether a new account has what it needs is judged when it is known to be new.
+        let patch = Patch::read(&mut fields, account);
         let parent = match (&row.parent_external_id, patch.parent_id.flatten()) {
-            (Some(id), _) => violations.keep(patch::external_id("parent_external_id", id)).map(Key::ExternalId),
+            (Some(id), _) => fields.keep(patch::external_id("parent_external_id", id)).map(Key::ExternalId),
             (None, parent) => parent.map(Key::Id),
         };
-        if violations.is_empty() { Ok(Self { number: row.row_number, id, patch, parent }) } else { Err(violations) }
+        fields.finish(Some(Self { number: row.row_number, id, patch, parent }))
     }
 }
 
@@ -240,7 +242,7 @@ impl Batch {
             return Err(taken(row));
         }
         before.check_live()?;
-        let mut after = before.next(self.call.now);
+        let mut after = before.clone();
         row.patch.apply(&mut after);
         // A row adds what it knows of other systems; it does not take away what it does not mention.
         after.external_ids = merged(&before.external_ids, &after.external_ids);
@@ -251,7 +253,7 @@ impl Batch {
         if let Some(parent) = self.parent(row)?.filter(|parent| before.parent_id != Some(parent.id)) {
             after.hang(Some(parent), self.height(&before))?;
         }
-        if after.says_the_same(&before) {
+        if after == before {
             return Ok(Outcome::Unchanged);
         }
         if self.mode == Mode::ReportDifferences {
@@ -263,6 +265,7 @@ impl Batch {
                 below.tree_path = format!("{}{}", after.tree_path, &below.tree_path[before.tree_path.len()..]);
             }
         }
+        after.stamp().advance(self.call.now);
         self.accounts.insert(id, after);
         self.changed.push(before);
         Ok(Outcome::Updated)

@@ -7,6 +7,7 @@ use guanxi_proto::errors::v1::ErrorReason;
 use prost::Message;
 use tonic::Status;
 
+use super::model::Account as Row;
 use super::rpc::AccountRpc;
 use super::store;
 use crate::error::Error;
@@ -23,7 +24,9 @@ impl AccountRpc {
             page_token: &request.page_token,
             filter: &request.filter,
             order_by: &request.order_by,
-            bound: &[&request.territory_code, if request.show_deleted { "deleted" } else { "" }],
+            show_deleted: request.show_deleted,
+            with_total: request.with_total,
+            bound: &[&request.territory_code],
         })?;
         let sight = self.sight(call);
         let within = self.registry.within(&sight.scope, &request.territory_code)?;
@@ -37,9 +40,9 @@ impl AccountRpc {
         let mut query = query.seen_from(&sight.scope.ranges());
         let mut connection = self.registry.connection().await?;
         loop {
-            let (page, total) = store::list(&mut connection, &within, &query, request.show_deleted, request.with_total).await?;
+            let page = query.fetch::<Row>(&mut connection, &within.ranges()).await?;
             let accounts = page.rows.iter().map(|account| sight.account(account)).collect();
-            let answer = ListAccountsResponse { accounts, next_page_token: page.next_page_token, total };
+            let answer = ListAccountsResponse { accounts, next_page_token: page.next_page_token, total: page.total };
             if answer.encoded_len() <= MAX_PAGE_BYTES || answer.accounts.len() < 2 {
                 connection.release();
                 return Ok(answer);

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use guanxi_grpc::{Violation, Violations, list, number, parse_id, text};
+use guanxi_grpc::{Fields, Violation, Violations, parse_id, text};
 use guanxi_proto::client_registry::v1::{self as pb, ErrorReason};
 use guanxi_proto::errors::v1::ErrorReason as Shared;
 use guanxi_proto::r#type::v1::Money;
@@ -14,28 +14,7 @@ use uuid::Uuid;
 use super::credit_code::{CreditCode, CreditCodeError};
 use super::model::Account;
 use crate::error::reason;
-use crate::territory;
-
-/// Fields that an update may name.
-pub(super) const CHANGEABLE: [&str; 17] = [
-    "legal_name",
-    "short_name",
-    "aliases",
-    "credit_code",
-    "external_ids",
-    "industry_code",
-    "parent_account_id",
-    "territory_code",
-    "address",
-    "employee_count",
-    "registered_capital",
-    "tax_rank",
-    "public_sector",
-    "legal_representative",
-    "source",
-    "tags",
-    "attributes",
-];
+use crate::{industry, personal, territory};
 
 const MAX_ATTRIBUTES: usize = 100;
 
@@ -62,42 +41,34 @@ pub(super) struct Patch {
 }
 
 impl Patch {
-    /// Reads the fields that `changes` (name, whether it is filled) selects, and notes everything that is wrong with them. `prefix` is
-    /// the place of the account in the request.
-    pub(super) fn read(
-        prefix: &str,
-        account: pb::Account,
-        changes: impl Fn(&str, bool) -> bool,
-        violations: &mut Violations,
-    ) -> Self {
-        let mut reader = Reader { prefix, changes, violations };
+    /// Reads the fields of an account.
+    pub(super) fn read(fields: &mut Fields, account: pb::Account) -> Self {
+        let system = |id: &String| id.split_once('=').map_or(String::new(), |(system, _)| system.to_owned());
         Self {
-            legal_name: reader.field("legal_name", !account.legal_name.is_empty(), |field| text(field, &account.legal_name, 1, 200)),
-            short_name: reader.optional_text("short_name", &account.short_name, 100),
-            aliases: reader.texts("aliases", account.aliases, 20, 200),
-            credit_code: reader.field("credit_code", !account.credit_code.is_empty(), |field| credit_code(field, &account.credit_code)),
-            external_ids: reader.external_ids(account.external_ids),
-            industry_code: reader
-                .field("industry_code", !account.industry_code.is_empty(), |field| industry_code(field, &account.industry_code)),
-            parent_id: reader.field("parent_account_id", !account.parent_account_id.is_empty(), |field| {
-                unless_empty(&account.parent_account_id, |id| parse_id(field, id))
+            legal_name: fields.required("legal_name", &account.legal_name, |field, value| text(field, value, 1, 200)),
+            short_name: fields.optional_text("short_name", &account.short_name, 100),
+            aliases: fields.texts("aliases", account.aliases, 20, 200),
+            credit_code: fields.optional("credit_code", &account.credit_code, credit_code),
+            external_ids: fields.list("external_ids", account.external_ids, 20, |field, id| external_id(field, &id), system).map(|mut ids| {
+                ids.sort();
+                ids
             }),
-            territory_code: reader.field("territory_code", !account.territory_code.is_empty(), |field| {
-                territory::code(field, &account.territory_code)
-            }),
-            address: reader.optional_text("address", &account.address, 300),
-            employee_count: reader.optional_number("employee_count", account.employee_count, 0, 10_000_000),
-            registered_capital: reader.field("registered_capital", account.registered_capital.is_some(), |field| {
+            industry_code: fields.optional("industry_code", &account.industry_code, industry::code),
+            parent_id: fields.optional("parent_account_id", &account.parent_account_id, parse_id),
+            territory_code: fields.required("territory_code", &account.territory_code, territory::code),
+            address: fields.optional_text("address", &account.address, 300),
+            employee_count: fields.optional_number("employee_count", account.employee_count, 0, 10_000_000),
+            registered_capital: fields.read("registered_capital", account.registered_capital.is_some(), |field| {
                 account.registered_capital.as_ref().map(|money| amount(field, money)).transpose()
             }),
-            tax_rank: reader.optional_number("tax_rank", account.tax_rank, 1, 10_000_000),
-            public_sector: reader.field("public_sector", account.public_sector, |_| Ok(account.public_sector)),
-            legal_representative: reader.field("legal_representative", !account.legal_representative.is_empty(), |field| {
-                person(field, &account.legal_representative)
+            tax_rank: fields.optional_number("tax_rank", account.tax_rank, 1, 10_000_000),
+            public_sector: fields.read("public_sector", account.public_sector, |_| Ok(account.public_sector)),
+            legal_representative: fields.optional("legal_representative", &account.legal_representative, personal::name),
+            source: fields.optional_text("source", &account.source, 50),
+            tags: fields.texts("tags", account.tags, 50, 50),
+            attributes: fields.read_all("attributes", !account.attributes.is_empty(), |field, violations| {
+                attributes(field, account.attributes, violations)
             }),
-            source: reader.optional_text("source", &account.source, 50),
-            tags: reader.texts("tags", account.tags, 50, 50),
-            attributes: reader.attributes(account.attributes),
         }
     }
 
@@ -132,71 +103,20 @@ fn set<T: Clone>(field: &mut T, value: Option<&T>) {
     }
 }
 
-/// Reads field after field of one account.
-struct Reader<'a, F> {
-    prefix: &'a str,
-    changes: F,
-    violations: &'a mut Violations,
-}
-
-impl<F: Fn(&str, bool) -> bool> Reader<'_, F> {
-    fn field<T>(&mut self, name: &str, filled: bool, read: impl FnOnce(&str) -> Result<T, Violation>) -> Option<T> {
-        if !(self.changes)(name, filled) {
-            return None;
-        }
-        self.violations.keep(read(&format!("{}.{name}", self.prefix)))
+/// Texts by name.
+fn attributes(field: &str, attributes: BTreeMap<String, String>, violations: &mut Violations) -> Option<BTreeMap<String, String>> {
+    if attributes.len() > MAX_ATTRIBUTES {
+        violations.push(Violation::new(field, Shared::TooMany).with("max", MAX_ATTRIBUTES).with("count", attributes.len()));
+        return None;
     }
-
-    fn optional_text(&mut self, name: &str, value: &str, max: usize) -> Option<Option<String>> {
-        self.field(name, !value.is_empty(), |field| Ok(Some(text(field, value, 0, max)?).filter(|text| !text.is_empty())))
-    }
-
-    fn optional_number<N: PartialOrd + ToString + Copy>(&mut self, name: &str, value: Option<N>, min: N, max: N) -> Option<Option<N>> {
-        self.field(name, value.is_some(), |field| value.map(|value| number(field, value, min, max)).transpose())
-    }
-
-    fn texts(&mut self, name: &str, values: Vec<String>, max: usize, max_length: usize) -> Option<Vec<String>> {
-        if !(self.changes)(name, !values.is_empty()) {
-            return None;
+    for (name, value) in &attributes {
+        if name.is_empty() || name.len() > 50 || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+            let wrong = Violation::new(field, Shared::Format).with("value", name);
+            violations.push(wrong.with("expected", "names of 1 to 50 letters, digits and _"));
         }
-        let field = format!("{}.{name}", self.prefix);
-        Some(list(self.violations, &field, values, max, |field, value| text(field, &value, 1, max_length), Clone::clone))
+        violations.keep(text(&format!("{field}[{name}]"), value, 0, 1_000));
     }
-
-    fn external_ids(&mut self, values: Vec<pb::ExternalId>) -> Option<Vec<String>> {
-        if !(self.changes)("external_ids", !values.is_empty()) {
-            return None;
-        }
-        let field = format!("{}.external_ids", self.prefix);
-        let system = |id: &String| id.split_once('=').map_or(String::new(), |(system, _)| system.to_owned());
-        let mut ids = list(self.violations, &field, values, 20, |field, id| external_id(field, &id), system);
-        ids.sort();
-        Some(ids)
-    }
-
-    fn attributes(&mut self, attributes: BTreeMap<String, String>) -> Option<BTreeMap<String, String>> {
-        if !(self.changes)("attributes", !attributes.is_empty()) {
-            return None;
-        }
-        let field = format!("{}.attributes", self.prefix);
-        if attributes.len() > MAX_ATTRIBUTES {
-            let wrong = Violation::new(&field, Shared::TooMany).with("max", MAX_ATTRIBUTES).with("count", attributes.len());
-            self.violations.push(wrong);
-            return None;
-        }
-        for (name, value) in &attributes {
-            if name.is_empty() || name.len() > 50 || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
-                let wrong = Violation::new(&field, Shared::Format).with("value", name);
-                self.violations.push(wrong.with("expected", "names of 1 to 50 letters, digits and _"));
-            }
-            self.violations.keep(text(&format!("{field}[{name}]"), value, 0, 1_000));
-        }
-        Some(attributes)
-    }
-}
-
-fn unless_empty<T>(value: &str, read: impl FnOnce(&str) -> Result<T, Violation>) -> Result<Option<T>, Violation> {
-    if value.is_empty() { Ok(None) } else { read(value).map(Some) }
+    Some(attributes)
 }
 
 /// `system=value` of an id in another system.
@@ -213,46 +133,19 @@ pub(super) fn external_id(field: &str, id: &pb::ExternalId) -> Result<String, Vi
     Ok(format!("{}={}", id.system, text(&format!("{field}.value"), &id.value, 1, 100)?))
 }
 
-/// A credit code, or nothing.
-pub(super) fn credit_code(field: &str, value: &str) -> Result<Option<String>, Violation> {
-    unless_empty(value, |value| {
-        let suggest = |suggestion: Option<CreditCode>| suggestion.map(|code| code.to_string()).unwrap_or_default();
-        CreditCode::parse(value).map(|code| code.to_string()).map_err(|error| match error {
-            CreditCodeError::Length { suggestion } => Violation::new(field, reason(ErrorReason::CreditCodeLength))
-                .with("value", value)
-                .with("suggestion", suggest(suggestion)),
-            CreditCodeError::Charset { suggestion } => Violation::new(field, reason(ErrorReason::CreditCodeCharset))
-                .with("value", value)
-                .with("suggestion", suggest(suggestion)),
-            CreditCodeError::CheckDigit { expected } => Violation::new(field, reason(ErrorReason::CreditCodeCheckDigit))
-                .with("value", value)
-                .with("expected", expected),
-        })
-    })
-}
-
-/// A code of GB/T 4754-2017: a section letter A to T, the two to four digits of a division, group or class, or both.
-fn industry_code(field: &str, value: &str) -> Result<Option<String>, Violation> {
-    unless_empty(value, |value| {
-        let (section, digits) = match value.split_at_checked(1) {
-            Some((first, rest)) if matches!(first.as_bytes(), [b'A'..=b'T']) => (true, rest),
-            _ => (false, value),
-        };
-        let digits_fit = digits.bytes().all(|byte| byte.is_ascii_digit()) && (2..=4).contains(&digits.len());
-        if digits_fit || (section && digits.is_empty()) {
-            return Ok(value.to_owned());
-        }
-        Err(Violation::new(field, Shared::Format).with("value", value).with("expected", "GB/T 4754-2017: I, 63, I63, 631, 6311"))
-    })
-}
-
-/// A person's name, or nothing. A masked one is refused, so that what was read without permission is never written back.
-fn person(field: &str, value: &str) -> Result<Option<String>, Violation> {
-    unless_empty(value, |value| {
-        if value.contains('*') {
-            return Err(Violation::new(field, Shared::Format).with("value", "*").with("expected", "the full name, not a masked one"));
-        }
-        text(field, value, 1, 100)
+/// A credit code.
+pub(super) fn credit_code(field: &str, value: &str) -> Result<String, Violation> {
+    let suggest = |suggestion: Option<CreditCode>| suggestion.map(|code| code.to_string()).unwrap_or_default();
+    CreditCode::parse(value).map(|code| code.to_string()).map_err(|error| match error {
+        CreditCodeError::Length { suggestion } => Violation::new(field, reason(ErrorReason::CreditCodeLength))
+            .with("value", value)
+            .with("suggestion", suggest(suggestion)),
+        CreditCodeError::Charset { suggestion } => Violation::new(field, reason(ErrorReason::CreditCodeCharset))
+            .with("value", value)
+            .with("suggestion", suggest(suggestion)),
+        CreditCodeError::CheckDigit { expected } => Violation::new(field, reason(ErrorReason::CreditCodeCheckDigit))
+            .with("value", value)
+            .with("expected", expected),
     })
 }
 
@@ -277,8 +170,9 @@ mod tests {
     use super::*;
 
     fn reasons(account: pb::Account) -> Vec<(String, &'static str)> {
-        let mut violations = Violations::default();
-        Patch::read("account", account, |_, _| true, &mut violations);
+        let mut fields = Fields::of_creation("account");
+        let patch = Patch::read(&mut fields, account);
+        let violations = fields.finish(Some(patch)).unwrap_err();
         violations.into_inner().into_iter().map(|violation| (violation.field, violation.reason.name())).collect()
     }
 
@@ -317,16 +211,6 @@ mod tests {
     }
 
     #[test]
-    fn an_industry_is_a_section_digits_or_both() {
-        for good in ["I", "63", "I63", "631", "6311", "A0111"] {
-            assert!(industry_code("industry_code", good).is_ok(), "{good}");
-        }
-        for bad in ["U", "6", "63111", "i63", "I6", "金融"] {
-            assert!(industry_code("industry_code", bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
     fn an_amount_is_exact() {
         let of = |amount_: &str| {
             amount("capital", &Money { currency_code: "CNY".to_owned(), amount: amount_.to_owned() }).map(|(amount, _)| amount.to_string())
@@ -340,10 +224,10 @@ mod tests {
 
     #[test]
     fn only_what_changes_is_read() {
-        let mut violations = Violations::default();
+        let mut fields = Fields::of_update("account", None);
         let account = pb::Account { short_name: "移动".to_owned(), ..Default::default() };
-        let patch = Patch::read("account", account, |_, filled| filled, &mut violations);
+        let patch = Patch::read(&mut fields, account);
         assert_eq!(patch, Patch { short_name: Some(Some("移动".to_owned())), ..Patch::default() });
-        assert!(violations.is_empty());
+        assert!(fields.finish(Some(())).is_ok());
     }
 }

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
-use guanxi_db::{RequestKey, Transaction};
-use guanxi_grpc::{Call, check_etag, number, parse_id};
+use guanxi_auth::permission::ACCOUNT_READ_PERSONAL;
+use guanxi_db::{PgConnection, RequestKey};
+use guanxi_grpc::{Call, number, parse_id};
 use guanxi_proto::client_registry::v1::account_service_server::AccountService;
 use guanxi_proto::client_registry::v1::{
     Account, ActivateAccountRequest, ActivateAccountResponse, BatchGetAccountsRequest, BatchGetAccountsResponse, CreateAccountRequest,
@@ -17,13 +18,15 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
-use super::convert::{self, Classification, Key, Sight, Update};
+use super::convert::{self, Classification, Key, Update};
 use super::find::Finder;
 use super::model::{Account as Row, connected};
 use super::patch::Patch;
 use super::store;
 use super::tier::{self, Period};
+use crate::change::Change;
 use crate::error::Error;
+use crate::personal::Sight;
 use crate::registry::Registry;
 use crate::territory::{Territory, store as territories};
 
@@ -36,14 +39,6 @@ const EXPORTS_WAITING: usize = 2;
 pub(crate) struct AccountRpc {
     pub(super) registry: Registry,
     finder: Finder,
-}
-
-/// A change of one account that is under way: locked, and new.
-struct Change {
-    transaction: Transaction,
-    territory: Option<Territory>,
-    before: Row,
-    sight: Sight,
 }
 
 /// What a change locks before its account. Everybody locks in this order, territory, hierarchy, account, so nobody waits in a circle.
@@ -61,76 +56,95 @@ impl AccountRpc {
     }
 
     pub(super) fn sight(&self, call: &Call) -> Sight {
-        Sight::of(call, self.registry.paths())
+        self.registry.sight(call, ACCOUNT_READ_PERSONAL)
     }
 
-    /// Locks an account for a change. The other outcome is the account as it is, where the request is a repeat.
-    async fn begin(
-        &self,
-        call: &Call,
-        key: Option<&RequestKey>,
+    /// Locks an account for a change, and what the change needs around it.
+    async fn begin<'a>(
+        &'a self,
+        call: &'a Call,
+        key: Option<RequestKey>,
         (id, etag): (Uuid, &str),
         around: Around,
-    ) -> Result<Result<Change, Account>, Error> {
+    ) -> Result<(Change<'a, Row>, Sight, Vec<Territory>), Error> {
         let sight = self.sight(call);
         let mut transaction = self.registry.begin().await?;
-        let territory = match around.territory_code {
-            Some(code) => territories::lock_shared(&mut transaction, &sight.scope, &[code]).await?.pop(),
-            None => None,
-        };
+        let territories = territories::lock_shared(&mut transaction, &sight.scope, around.territory_code.as_slice()).await?;
         if let Some(alone) = around.tree_alone {
             territories::lock_tree(&mut transaction, "account", alone).await?;
         }
         let before = store::lock(&mut transaction, &sight.scope, id).await?;
-        if self.registry.claim(&mut transaction, key, id, call.now).await?.is_some() {
-            return Ok(Err(sight.account(&before)));
-        }
-        check_etag(etag, before.version)?;
-        Ok(Ok(Change { transaction, territory, before, sight }))
+        let change = self.registry.change(call, key, etag, transaction, before).await?;
+        Ok((change, sight, territories))
     }
 
     /// Saves and commits a change with its event, or nothing where nothing changed.
     async fn finish(
         &self,
-        call: &Call,
-        mut change: Change,
+        change: Change<'_, Row>,
+        sight: &Sight,
         kind: &'static str,
-        after: &Row,
         reason: &str,
     ) -> Result<(Option<Account>, i64), Error> {
-        let mut events = Vec::new();
-        if !after.says_the_same(&change.before) {
-            let keys_changed = after.external_ids != change.before.external_ids;
-            store::update(&mut change.transaction, std::slice::from_ref(after), keys_changed).await?;
-            events.push(convert::event(kind, Some(&change.before), after, reason));
-        }
-        let answer = change.sight.account(if events.is_empty() { &change.before } else { after });
-        let position = self.registry.commit(change.transaction, call, events).await?;
-        Ok((Some(answer), position))
+        let keys_changed = change.after.external_ids != change.before.external_ids;
+        let save = async |connection: &mut PgConnection, account: &Row| {
+            store::update(connection, std::slice::from_ref(account), keys_changed).await
+        };
+        let event = |kind, before: Option<&Row>, after: &Row| convert::event(kind, before, after, reason);
+        let (account, position) = change.finish(kind, save, event).await?;
+        Ok((Some(sight.account(&account)), position))
     }
 
     /// Puts an account where it is to lie and hang.
-    async fn place(&self, change: &mut Change, patch: &Patch, after: &mut Row) -> Result<(), Error> {
-        if let Some(code) = patch.territory_code.clone().filter(|code| *code != after.territory_code) {
-            let territory = change.territory.as_ref().ok_or(Error::NotFound { resource: "territory", value: code })?;
+    async fn place(
+        &self,
+        change: &mut Change<'_, Row>,
+        patch: &Patch,
+        sight: &Sight,
+        territories: &[Territory],
+    ) -> Result<(), Error> {
+        let Change { transaction, before, after, .. } = change;
+        if let Some(code) = patch.territory_code.as_ref().filter(|code| **code != after.territory_code) {
+            let territory = territories::named(territories, code)?;
             after.territory_code.clone_from(&territory.code);
             after.territory_path.clone_from(&territory.path);
         }
         // A parent that does not show is not taken away by writing back what was read.
-        let hidden = after.parent_territory_path.as_deref().is_some_and(|path| !change.sight.scope.contains(path));
+        let hidden = after.parent_territory_path.as_deref().is_some_and(|path| !sight.scope.contains(path));
         let meant = |parent_id: &Option<Uuid>| *parent_id != after.parent_id && (parent_id.is_some() || !hidden);
         if let Some(parent_id) = patch.parent_id.filter(meant) {
             let parent = match parent_id {
-                Some(parent_id) => Some(store::get(&mut change.transaction, &change.sight.scope, parent_id).await?),
+                Some(parent_id) => Some(store::get(transaction, &sight.scope, parent_id).await?),
                 None => None,
             };
-            let heights = store::heights(&mut change.transaction, std::slice::from_ref(&change.before)).await?;
-            let height = heights.get(&change.before.id).copied().unwrap_or(1);
-            after.hang(parent.as_ref(), height)?;
-            store::move_subsidiaries(&mut change.transaction, &change.before.tree_path, &after.tree_path).await?;
+            let heights = store::heights(transaction, std::slice::from_ref(before)).await?;
+            after.hang(parent.as_ref(), heights.get(&before.id).copied().unwrap_or(1))?;
+            store::move_subsidiaries(transaction, &before.tree_path, &after.tree_path).await?;
         }
         Ok(())
     }
+}
+
+/// Gives an account a tier, and begins a period where it is another one.
+async fn classify(change: &mut Change<'_, Row>, call: &Call, wanted: &Classification) -> Result<(), Error> {
+    let current = store::open_period(&mut change.transaction, wanted.id).await?;
+    let (earliest, latest) = tier::possible_starts(current.as_ref(), call.now);
+    let start_date = number("start_date", wanted.start_date.unwrap_or(latest), earliest, latest)?;
+    if wanted.tier == change.before.tier {
+        return Ok(());
+    }
+    change.after.tier = wanted.tier;
+    let period = Period {
+        id: guanxi_db::new_id(call.now),
+        account_id: wanted.id,
+        tier: wanted.tier,
+        start_date,
+        end_date: None,
+        reason: wanted.reason.clone(),
+        evaluator: call.subject().to_owned(),
+        create_time: call.now,
+    };
+    store::begin_period(&mut change.transaction, &period, tier::end_before(start_date)).await
 }
 
 #[tonic::async_trait]
@@ -146,8 +160,7 @@ impl AccountService for AccountRpc {
             return Ok(Response::new(CreateAccountResponse { account: Some(sight.account(&account)), position: 0 }));
         }
         let found = territories::lock_shared(&mut transaction, &sight.scope, std::slice::from_ref(&territory_code)).await?;
-        let territory = found.first().ok_or(Error::NotFound { resource: "territory", value: territory_code })?;
-        let mut account = Row::blank(id, call.now, territory);
+        let mut account = Row::blank(id, call.now, territories::named(&found, &territory_code)?);
         patch.apply(&mut account);
         if let Some(parent_id) = patch.parent_id.flatten() {
             territories::lock_tree(&mut transaction, "account", false).await?;
@@ -223,15 +236,13 @@ impl AccountService for AccountRpc {
         let key = call.request_key(&request.request_id, &request)?;
         let update = Update::try_from(request)?;
         let around = Around { territory_code: update.patch.territory_code.clone(), tree_alone: update.patch.parent_id.map(|_| true) };
-        let mut change = match self.begin(&call, key.as_ref(), (update.id, &update.etag), around).await? {
-            Ok(change) => change,
-            Err(account) => return Ok(Response::new(UpdateAccountResponse { account: Some(account), position: 0 })),
-        };
-        change.before.check_live()?;
-        let mut after = change.before.next(call.now);
-        update.patch.apply(&mut after);
-        self.place(&mut change, &update.patch, &mut after).await?;
-        let (account, position) = self.finish(&call, change, "account.updated", &after, "").await?;
+        let (mut change, sight, territories) = self.begin(&call, key, (update.id, &update.etag), around).await?;
+        if !change.repeats {
+            change.before.check_live()?;
+            update.patch.apply(&mut change.after);
+            self.place(&mut change, &update.patch, &sight, &territories).await?;
+        }
+        let (account, position) = self.finish(change, &sight, "account.updated", "").await?;
         Ok(Response::new(UpdateAccountResponse { account, position }))
     }
 
@@ -241,14 +252,11 @@ impl AccountService for AccountRpc {
         let id = parse_id("id", &request.id)?;
         // Nobody hangs a subsidiary under it meanwhile.
         let around = Around { tree_alone: Some(true), ..Around::default() };
-        let mut change = match self.begin(&call, key.as_ref(), (id, &request.etag), around).await? {
-            Ok(change) => change,
-            Err(account) => return Ok(Response::new(DeleteAccountResponse { account: Some(account), position: 0 })),
-        };
+        let (mut change, sight, _) = self.begin(&call, key, (id, &request.etag), around).await?;
         let subsidiaries = store::subsidiary_paths(&mut change.transaction, id).await?;
-        let visible = subsidiaries.iter().filter(|path| change.sight.scope.contains(path)).count();
-        let after = change.before.deleted(subsidiaries.len(), visible, call.now)?;
-        let (account, position) = self.finish(&call, change, "account.deleted", &after, "").await?;
+        let visible = subsidiaries.iter().filter(|path| sight.scope.contains(path)).count();
+        change.decide(|account| account.deleted(subsidiaries.len(), visible, call.now))?;
+        let (account, position) = self.finish(change, &sight, "account.deleted", "").await?;
         Ok(Response::new(DeleteAccountResponse { account, position }))
     }
 
@@ -258,14 +266,11 @@ impl AccountService for AccountRpc {
         let id = parse_id("id", &request.id)?;
         // Nobody deletes the parent meanwhile.
         let around = Around { tree_alone: Some(false), ..Around::default() };
-        let mut change = match self.begin(&call, key.as_ref(), (id, &request.etag), around).await? {
-            Ok(change) => change,
-            Err(account) => return Ok(Response::new(UndeleteAccountResponse { account: Some(account), position: 0 })),
-        };
+        let (mut change, sight, _) = self.begin(&call, key, (id, &request.etag), around).await?;
         let everywhere = guanxi_auth::Scope::everything();
         let parent = store::find(&mut change.transaction, &everywhere, change.before.parent_id.as_slice()).await?;
-        let after = change.before.undeleted(parent.first(), call.now)?;
-        let (account, position) = self.finish(&call, change, "account.undeleted", &after, "").await?;
+        change.decide(|account| account.undeleted(parent.first()))?;
+        let (account, position) = self.finish(change, &sight, "account.undeleted", "").await?;
         Ok(Response::new(UndeleteAccountResponse { account, position }))
     }
 
@@ -273,12 +278,9 @@ impl AccountService for AccountRpc {
         let (call, request) = Call::open(request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let id = parse_id("id", &request.id)?;
-        let change = match self.begin(&call, key.as_ref(), (id, &request.etag), Around::default()).await? {
-            Ok(change) => change,
-            Err(account) => return Ok(Response::new(ActivateAccountResponse { account: Some(account), position: 0 })),
-        };
-        let after = change.before.activated(call.now)?;
-        let (account, position) = self.finish(&call, change, "account.activated", &after, "").await?;
+        let (mut change, sight, _) = self.begin(&call, key, (id, &request.etag), Around::default()).await?;
+        change.decide(|account| account.activated(call.now))?;
+        let (account, position) = self.finish(change, &sight, "account.activated", "").await?;
         Ok(Response::new(ActivateAccountResponse { account, position }))
     }
 
@@ -286,30 +288,12 @@ impl AccountService for AccountRpc {
         let (call, request) = Call::open(request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let wanted = Classification::try_from(request)?;
-        let mut change = match self.begin(&call, key.as_ref(), (wanted.id, &wanted.etag), Around::default()).await? {
-            Ok(change) => change,
-            Err(account) => return Ok(Response::new(SetAccountTierResponse { account: Some(account), position: 0 })),
-        };
-        change.before.check_live()?;
-        let mut after = change.before.next(call.now);
-        after.tier = wanted.tier;
-        let current = store::open_period(&mut change.transaction, wanted.id).await?;
-        let (earliest, latest) = tier::possible_starts(current.as_ref(), call.now);
-        let start_date = number("start_date", wanted.start_date.unwrap_or(latest), earliest, latest)?;
-        if after.tier != change.before.tier {
-            let period = Period {
-                id: guanxi_db::new_id(call.now),
-                account_id: wanted.id,
-                tier: wanted.tier,
-                start_date,
-                end_date: None,
-                reason: wanted.reason.clone(),
-                evaluator: call.subject().to_owned(),
-                create_time: call.now,
-            };
-            store::begin_period(&mut change.transaction, &period, tier::end_before(start_date)).await?;
+        let (mut change, sight, _) = self.begin(&call, key, (wanted.id, &wanted.etag), Around::default()).await?;
+        if !change.repeats {
+            change.before.check_live()?;
+            classify(&mut change, &call, &wanted).await?;
         }
-        let (account, position) = self.finish(&call, change, "account.tier_set", &after, &wanted.reason).await?;
+        let (account, position) = self.finish(change, &sight, "account.tier_set", &wanted.reason).await?;
         Ok(Response::new(SetAccountTierResponse { account, position }))
     }
 

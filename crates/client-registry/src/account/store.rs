@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use guanxi_auth::Scope;
 use guanxi_db::PgConnection;
-use guanxi_filter::{Field, Kind, Listing, Order, Page, PageQuery};
+use guanxi_filter::{Field, Kind, Listing, Order};
 use serde::Serialize;
 use sqlx::types::Json;
 use time::Date;
@@ -327,6 +327,7 @@ pub(super) static LISTING: Listing = Listing {
     from: "client_registry.account left join client_registry.account parent on parent.id = account.parent_id",
     id: "account.id",
     path: Some("account.territory_path"),
+    live: Some("account.delete_time is null"),
     fields: &[
         Field { name: "legal_name", column: "account.legal_name", kind: Kind::Text },
         Field { name: "short_name", column: "account.short_name", kind: Kind::Text },
@@ -361,18 +362,3 @@ const STATES: [(&str, &str); 5] = [
     ("ACCOUNT_STATE_CHURNED", "CHURNED"),
     ("ACCOUNT_STATE_MERGED", "MERGED"),
 ];
-
-/// A page, and the number of all where it is asked for.
-pub(super) async fn list(
-    connection: &mut PgConnection,
-    scope: &Scope,
-    query: &PageQuery,
-    show_deleted: bool,
-    with_total: bool,
-) -> Result<(Page<Account>, i64), Error> {
-    let ranges = scope.ranges();
-    let conditions: &[&str] = if show_deleted { &[] } else { &["account.delete_time is null"] };
-    let page = query.fetch(connection, &ranges, conditions).await?;
-    let total = if with_total { query.count(connection, &ranges, conditions).await? } else { 0 };
-    Ok((page, total))
-}

@@ -2,15 +2,14 @@
 
 use guanxi_auth::Scope;
 use guanxi_events::NewEvent;
-use guanxi_grpc::{UpdateMask, Violation, Violations, etag, text, timestamp};
+use guanxi_grpc::{Fields, Violation, Violations, etag, text, timestamp};
 use guanxi_proto::client_registry::v1::{self as pb, MoveTerritoryRequest, TerritoryChange, UpdateTerritoryRequest};
 use guanxi_proto::errors::v1::ErrorReason;
 use guanxi_proto::r#type::v1::LocalizedText;
-use time::OffsetDateTime;
 
 use super::model::{Levels, NewTerritory, Territory};
 use crate::error::Error;
-use crate::registry::place;
+use crate::registry::{self, place};
 
 const MAX_CODE: usize = 32;
 const MAX_NAME: usize = 100;
@@ -18,7 +17,7 @@ const MAX_NAME: usize = 100;
 /// A code of a territory.
 pub(crate) fn code(field: &str, value: &str) -> Result<String, Violation> {
     if value.is_empty() {
-        return Err(Violation::new(field, ErrorReason::Required));
+        return Err(Violation::required(field));
     }
     if value.len() > MAX_CODE || !value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
         return Err(Violation::new(field, ErrorReason::Format)
@@ -30,7 +29,7 @@ pub(crate) fn code(field: &str, value: &str) -> Result<String, Violation> {
 
 /// Everything wrong with a territory at once; `prefix` is its place in the request.
 pub(super) fn new_territory(prefix: &str, territory: Option<pb::Territory>) -> Result<NewTerritory, Violations> {
-    let Some(territory) = territory else { return Err(required(prefix)) };
+    let territory = territory.ok_or_else(|| Violation::required(prefix))?;
     let mut violations = Violations::default();
     let name = territory.name.unwrap_or_default();
     let code_ = violations.keep(code(&format!("{prefix}.code"), &territory.code));
@@ -43,7 +42,7 @@ pub(super) fn new_territory(prefix: &str, territory: Option<pb::Territory>) -> R
     };
     match (code_, name_zh, name_en, level, parent_code) {
         (Some(code), Some(name_zh), Some(name_en), Some(level), Some(parent_code)) => {
-            Ok(NewTerritory { code, name_zh, name_en: filled(name_en), level, parent_code })
+            Ok(NewTerritory { code, name_zh, name_en: Some(name_en).filter(|name| !name.is_empty()), level, parent_code })
         }
         _ => Err(violations),
     }
@@ -53,35 +52,33 @@ pub(super) fn new_territory(prefix: &str, territory: Option<pb::Territory>) -> R
 pub(super) struct Renaming {
     pub(super) code: String,
     pub(super) etag: String,
-    zh: Option<String>,
-    en: Option<String>,
+    name_zh: Option<String>,
+    #[expect(clippy::option_option, reason = "left alone, emptied and filled are three things")]
+    name_en: Option<Option<String>>,
 }
 
 impl TryFrom<UpdateTerritoryRequest> for Renaming {
     type Error = Violations;
 
     fn try_from(request: UpdateTerritoryRequest) -> Result<Self, Violations> {
-        let Some(territory) = request.territory else { return Err(required("territory")) };
-        let mut violations = Violations::default();
-        let mask = UpdateMask::parse(request.update_mask, &["name", "name.zh", "name.en"], &mut violations);
+        let territory = request.territory.ok_or_else(|| Violation::required("territory"))?;
+        let mut fields = Fields::of_update("territory", request.update_mask);
+        let code = fields.keep(code("territory.code", &territory.code));
         let name = territory.name.unwrap_or_default();
-        let changes = |part: &str, value: &str| mask.changes("name", false) || mask.changes(part, !value.is_empty());
-        let code = violations.keep(code("territory.code", &territory.code));
-        let zh = if changes("name.zh", &name.zh) { violations.keep(text("territory.name.zh", &name.zh, 1, MAX_NAME)) } else { None };
-        let en = if changes("name.en", &name.en) { violations.keep(text("territory.name.en", &name.en, 0, MAX_NAME)) } else { None };
-        match code {
-            Some(code) if violations.is_empty() => Ok(Self { code, etag: territory.etag, zh, en }),
-            _ => Err(violations),
-        }
+        let name_zh = fields.required("name.zh", &name.zh, |field, value| text(field, value, 1, MAX_NAME));
+        let name_en = fields.optional_text("name.en", &name.en, MAX_NAME);
+        fields.finish(code.map(|code| Self { code, etag: territory.etag, name_zh, name_en }))
     }
 }
 
 impl Renaming {
-    /// The territory with its new names; `None` where they are the ones that it has.
-    pub(super) fn apply(self, before: &Territory, now: OffsetDateTime) -> Option<Territory> {
-        let zh = self.zh.unwrap_or_else(|| before.name_zh.clone());
-        let en = self.en.map_or_else(|| before.name_en.clone(), filled);
-        (zh != before.name_zh || en != before.name_en).then(|| before.renamed(zh, en, now))
+    /// The territory with its new names.
+    pub(super) fn apply(self, before: Territory) -> Territory {
+        Territory {
+            name_zh: self.name_zh.unwrap_or(before.name_zh),
+            name_en: self.name_en.unwrap_or(before.name_en),
+            ..before
+        }
     }
 }
 
@@ -111,7 +108,7 @@ pub(super) fn check_root(prefix: &str, scope: &Scope) -> Result<(), Violation> {
     if scope.is_everything() {
         Ok(())
     } else {
-        Err(Violation::new(format!("{prefix}.parent_code"), ErrorReason::Required))
+        Err(Violation::required(format!("{prefix}.parent_code")))
     }
 }
 
@@ -121,16 +118,6 @@ pub(super) fn check_move(request: &MoveTerritoryRequest) -> Result<(), Violation
     violations.keep(code("code", &request.code));
     violations.keep(code("parent_code", &request.parent_code));
     if violations.is_empty() { Ok(()) } else { Err(violations) }
-}
-
-fn required(field: &str) -> Violations {
-    let mut violations = Violations::default();
-    violations.push(Violation::new(field, ErrorReason::Required));
-    violations
-}
-
-fn filled(value: String) -> Option<String> {
-    Some(value).filter(|value| !value.is_empty())
 }
 
 /// A territory as a scope sees it: nothing above its topmost visible node shows.
@@ -156,24 +143,28 @@ fn recorded(territory: &Territory) -> pb::Territory {
     }
 }
 
-/// The event of a change; a deletion counts as a version of its own.
-pub(super) fn event(kind: &'static str, before: Option<&Territory>, after: Option<&Territory>) -> Option<NewEvent> {
-    let subject = after.or(before)?;
-    let version = if after.is_some() { subject.version } else { subject.version + 1 };
-    let moved = before.zip(after).filter(|(before, after)| before.parent_code != after.parent_code).map(|(before, _)| before);
-    let mention = |field, side: Option<&Territory>| side.and_then(|side| Some((field, side.parent_code.clone()?)));
-    let change = TerritoryChange { before: before.map(recorded), after: after.map(recorded) };
-    Some(NewEvent {
-        kind,
-        noun: "territory",
-        id: subject.id,
-        version,
-        territory: Some(place(&subject.code, &subject.path)),
+/// The event of a change that leaves a territory.
+pub(super) fn event(kind: &'static str, before: Option<&Territory>, after: &Territory) -> NewEvent {
+    let moved = before.filter(|before| before.parent_code != after.parent_code);
+    NewEvent {
         previous_territory: moved.and_then(|before| {
             let above = before.path.strip_suffix(&format!("{}/", before.code))?;
             Some(place(before.parent_code.as_deref()?, above))
         }),
+        ..event_of(kind, after, after.version, before, Some(after))
+    }
+}
+
+/// The event of a deletion, which counts as a version of its own.
+pub(super) fn deletion(before: &Territory) -> NewEvent {
+    event_of("territory.deleted", before, before.version + 1, Some(before), None)
+}
+
+fn event_of(kind: &'static str, subject: &Territory, version: i64, before: Option<&Territory>, after: Option<&Territory>) -> NewEvent {
+    let mention = |field, side: Option<&Territory>| side.and_then(|side| Some((field, side.parent_code.clone()?)));
+    let change = TerritoryChange { before: before.map(recorded), after: after.map(recorded) };
+    NewEvent {
         mentions: mention("before.parent_code", before).into_iter().chain(mention("after.parent_code", after)).collect(),
-        payload: NewEvent::pack(&change),
-    })
+        ..registry::event(kind, subject.id, version, None, place(&subject.code, &subject.path), &change)
+    }
 }

@@ -16,6 +16,7 @@ use super::TerritoryRpc;
 use super::convert;
 use super::model::{Levels, NewTerritory, Territory};
 use super::store;
+use crate::change::Resource;
 use crate::error::{Error, reason};
 use crate::import::{Import, Mode, Outcome, Rows};
 
@@ -123,11 +124,9 @@ impl Batch {
             let fields: Vec<&str> = [(renamed, "name"), (moved.is_some(), "parent_code")].iter().filter(|field| field.0).map(|field| field.1).collect();
             return Err(Violation::new("territory", reason(ErrorReason::RowDiffers)).with("fields", fields.join(", ")).into());
         }
-        let mut after = before.renamed(new.name_zh, name_en, self.now);
-        if let Some(parent) = moved {
-            let place = before.moved(&parent, &self.levels, self.now)?;
-            after = Territory { parent_code: place.parent_code, path: place.path, ..after };
-        }
+        let mut after = moved.map_or_else(|| Ok(before.clone()), |parent| before.moved(&parent, &self.levels))?;
+        (after.name_zh, after.name_en) = (new.name_zh, name_en);
+        after.stamp().advance(self.now);
         self.note(before, after);
         Ok(Outcome::Updated)
     }
@@ -151,16 +150,16 @@ impl Batch {
     async fn save(self, transaction: &mut Transaction) -> Result<Vec<NewEvent>, Error> {
         store::insert(transaction, &self.created).await?;
         let mut events: Vec<_> =
-            self.created.iter().map(|territory| convert::event("territory.created", None, Some(territory))).collect();
+            self.created.iter().map(|territory| convert::event("territory.created", None, territory)).collect();
         for (before, after) in &self.changed {
-            store::update(transaction, std::slice::from_ref(after)).await?;
+            store::update(transaction, after).await?;
             let moved = before.path != after.path;
             if moved {
                 store::move_subtree(transaction, &before.path, &after.path).await?;
             }
             let kind = if moved { "territory.moved" } else { "territory.updated" };
-            events.push(convert::event(kind, Some(before), Some(after)));
+            events.push(convert::event(kind, Some(before), after));
         }
-        Ok(events.into_iter().flatten().collect())
+        Ok(events)
     }
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::change::{Resource, Stamp};
 use crate::error::Error;
 
 /// A node of the tree.
@@ -73,22 +74,19 @@ impl NewTerritory {
 
 impl Territory {
     /// The node under another parent.
-    pub(crate) fn moved(&self, parent: &Territory, levels: &Levels, now: OffsetDateTime) -> Result<Territory, Error> {
+    pub(crate) fn moved(&self, parent: &Territory, levels: &Levels) -> Result<Territory, Error> {
         if parent.path.starts_with(&self.path) {
             return Err(Error::TerritoryCycle { code: self.code.clone(), parent_code: parent.code.clone() });
         }
         levels.check_below(&self.level, &parent.level)?;
         let path = path_under(Some(parent), &self.code);
-        Ok(Territory { parent_code: Some(parent.code.clone()), path, ..self.changed(now) })
+        Ok(Territory { parent_code: Some(parent.code.clone()), path, ..self.clone() })
     }
+}
 
-    /// The node with another name.
-    pub(crate) fn renamed(&self, name_zh: String, name_en: Option<String>, now: OffsetDateTime) -> Territory {
-        Territory { name_zh, name_en, ..self.changed(now) }
-    }
-
-    fn changed(&self, now: OffsetDateTime) -> Territory {
-        Territory { version: self.version + 1, update_time: now, ..self.clone() }
+impl Resource for Territory {
+    fn stamp(&mut self) -> Stamp<'_> {
+        Stamp { id: self.id, version: &mut self.version, update_time: &mut self.update_time }
     }
 }
 
@@ -129,13 +127,11 @@ mod tests {
         let province = territory("440000", "PROVINCE", None).unwrap();
         let city = territory("440300", "CITY", Some(&province)).unwrap();
         let other = territory("450000", "PROVINCE", None).unwrap();
-        let now = OffsetDateTime::UNIX_EPOCH;
-        assert!(matches!(province.moved(&city, &levels(), now), Err(Error::TerritoryCycle { .. })));
-        assert!(matches!(city.moved(&city, &levels(), now), Err(Error::TerritoryCycle { .. })));
-        let moved = city.moved(&other, &levels(), now).unwrap();
-        assert_eq!((moved.path.as_str(), moved.version), ("450000/440300/", 2));
+        assert!(matches!(province.moved(&city, &levels()), Err(Error::TerritoryCycle { .. })));
+        assert!(matches!(city.moved(&city, &levels()), Err(Error::TerritoryCycle { .. })));
+        assert_eq!(city.moved(&other, &levels()).unwrap().path, "450000/440300/");
         // A code that begins like another is not below it.
         let short = territory("44", "PROVINCE", None).unwrap();
-        assert!(short.moved(&territory("4401", "PROVINCE", None).unwrap(), &levels(), now).is_err_and(|error| matches!(error, Error::LevelNotBelowParent { .. })));
+        assert!(short.moved(&territory("4401", "PROVINCE", None).unwrap(), &levels()).is_err_and(|error| matches!(error, Error::LevelNotBelowParent { .. })));
     }
 }

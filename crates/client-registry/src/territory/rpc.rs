@@ -1,6 +1,5 @@
 //! The methods.
 
-use guanxi_db::Transaction;
 use guanxi_filter::PageRequest;
 use guanxi_grpc::{Call, check_etag};
 use guanxi_proto::client_registry::v1::territory_service_server::TerritoryService;
@@ -16,9 +15,7 @@ use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
 use super::convert::{self, Renaming};
-use super::model::Territory;
 use super::store;
-use crate::error::Error;
 use crate::registry::Registry;
 
 /// Serves territories.
@@ -30,26 +27,6 @@ pub(crate) struct TerritoryRpc {
 impl TerritoryRpc {
     pub(crate) fn new(registry: Registry) -> Self {
         Self { registry }
-    }
-
-    async fn read(&self, call: &Call, code: &str) -> Result<pb::Territory, Error> {
-        let scope = self.registry.scope(call);
-        let mut connection = self.registry.connection().await?;
-        let territory = store::get(&mut connection, &scope, code).await?;
-        connection.release();
-        Ok(convert::territory(&territory, &scope))
-    }
-
-    async fn commit(
-        &self,
-        transaction: Transaction,
-        call: &Call,
-        kind: &'static str,
-        before: Option<&Territory>,
-        after: Option<&Territory>,
-    ) -> Result<i64, Error> {
-        let event = convert::event(kind, before, after);
-        self.registry.commit(transaction, call, event.into_iter().collect()).await
     }
 }
 
@@ -75,14 +52,19 @@ impl TerritoryService for TerritoryRpc {
         convert::check_code(&new.code, &store::retired(&mut transaction, std::slice::from_ref(&new.code)).await?)?;
         let territory = new.place(parent.as_ref(), &levels, id, call.now)?;
         store::insert(&mut transaction, std::slice::from_ref(&territory)).await?;
-        let position = self.commit(transaction, &call, "territory.created", None, Some(&territory)).await?;
+        let event = convert::event("territory.created", None, &territory);
+        let position = self.registry.commit(transaction, &call, vec![event]).await?;
         Ok(Response::new(CreateTerritoryResponse { territory: Some(convert::territory(&territory, &scope)), position }))
     }
 
     async fn get_territory(&self, request: Request<GetTerritoryRequest>) -> Result<Response<GetTerritoryResponse>, Status> {
         let (call, request) = Call::open(request)?;
         let code = convert::code("code", &request.code)?;
-        Ok(Response::new(GetTerritoryResponse { territory: Some(self.read(&call, &code).await?) }))
+        let scope = self.registry.scope(&call);
+        let mut connection = self.registry.connection().await?;
+        let territory = store::get(&mut connection, &scope, &code).await?;
+        connection.release();
+        Ok(Response::new(GetTerritoryResponse { territory: Some(convert::territory(&territory, &scope)) }))
     }
 
     async fn list_territories(&self, request: Request<ListTerritoriesRequest>) -> Result<Response<ListTerritoriesResponse>, Status> {
@@ -92,16 +74,17 @@ impl TerritoryService for TerritoryRpc {
             page_token: &request.page_token,
             filter: &request.filter,
             order_by: &request.order_by,
+            show_deleted: false,
+            with_total: request.with_total,
             bound: &[&request.under_code],
         })?;
         let scope = self.registry.scope(&call);
-        let within = self.registry.within(&scope, &request.under_code)?;
-        let query = query.seen_from(&scope.ranges());
-        let mut connection = self.registry.connection().await?;
-        let (page, total) = store::list(&mut connection, &within, &query, request.with_total).await?;
-        connection.release();
-        let territories = page.rows.iter().map(|territory| convert::territory(territory, &scope)).collect();
-        Ok(Response::new(ListTerritoriesResponse { territories, next_page_token: page.next_page_token, total }))
+        let page = self.registry.page(&scope, &request.under_code, query).await?;
+        Ok(Response::new(ListTerritoriesResponse {
+            territories: page.rows.iter().map(|territory| convert::territory(territory, &scope)).collect(),
+            next_page_token: page.next_page_token,
+            total: page.total,
+        }))
     }
 
     async fn list_territory_levels(
@@ -126,17 +109,10 @@ impl TerritoryService for TerritoryRpc {
         let scope = self.registry.scope(&call);
         let mut transaction = self.registry.begin().await?;
         let before = store::lock(&mut transaction, &scope, &renaming.code).await?;
-        if self.registry.claim(&mut transaction, key.as_ref(), before.id, call.now).await?.is_some() {
-            return Ok(Response::new(UpdateTerritoryResponse { territory: Some(convert::territory(&before, &scope)), position: 0 }));
-        }
-        check_etag(&renaming.etag, before.version)?;
-        let Some(after) = renaming.apply(&before, call.now) else {
-            self.registry.commit(transaction, &call, Vec::new()).await?;
-            return Ok(Response::new(UpdateTerritoryResponse { territory: Some(convert::territory(&before, &scope)), position: 0 }));
-        };
-        store::update(&mut transaction, std::slice::from_ref(&after)).await?;
-        let position = self.commit(transaction, &call, "territory.updated", Some(&before), Some(&after)).await?;
-        Ok(Response::new(UpdateTerritoryResponse { territory: Some(convert::territory(&after, &scope)), position }))
+        let mut change = self.registry.change(&call, key, &renaming.etag, transaction, before).await?;
+        change.decide(|territory| Ok(renaming.apply(territory.clone())))?;
+        let (territory, position) = change.finish("territory.updated", store::update, convert::event).await?;
+        Ok(Response::new(UpdateTerritoryResponse { territory: Some(convert::territory(&territory, &scope)), position }))
     }
 
     async fn move_territory(&self, request: Request<MoveTerritoryRequest>) -> Result<Response<MoveTerritoryResponse>, Status> {
@@ -144,29 +120,24 @@ impl TerritoryService for TerritoryRpc {
         let key = call.request_key(&request.request_id, &request)?;
         convert::check_move(&request)?;
         let scope = self.registry.scope(&call);
-        let answer = |territory: Territory, position, account_count| {
-            let scope = self.registry.scope(&call);
-            let territory = Some(convert::territory(&territory, &scope));
-            Ok(Response::new(MoveTerritoryResponse { territory, position, account_count }))
-        };
         let mut transaction = self.registry.begin().await?;
         store::lock_tree(&mut transaction, "territory", true).await?;
         let before = store::lock(&mut transaction, &scope, &request.code).await?;
-        if self.registry.claim(&mut transaction, key.as_ref(), before.id, call.now).await?.is_some() {
-            return answer(before, 0, 0);
+        let mut change = self.registry.change(&call, key, &request.etag, transaction, before).await?;
+        let mut accounts = 0;
+        if !change.repeats {
+            let parent = store::get(&mut change.transaction, &scope, &request.parent_code).await?;
+            if change.before.parent_code.as_deref() != Some(&parent.code) {
+                let levels = store::levels(&mut change.transaction).await?;
+                change.after = change.before.moved(&parent, &levels)?;
+                accounts = store::move_subtree(&mut change.transaction, &change.before.path, &change.after.path).await?;
+            }
         }
-        check_etag(&request.etag, before.version)?;
-        let parent = store::get(&mut transaction, &scope, &request.parent_code).await?;
-        if before.parent_code.as_deref() == Some(&parent.code) {
-            self.registry.commit(transaction, &call, Vec::new()).await?;
-            return answer(before, 0, 0);
-        }
-        let levels = store::levels(&mut transaction).await?;
-        let after = before.moved(&parent, &levels, call.now)?;
-        store::update(&mut transaction, std::slice::from_ref(&after)).await?;
-        let accounts = store::move_subtree(&mut transaction, &before.path, &after.path).await?;
-        let position = self.commit(transaction, &call, "territory.moved", Some(&before), Some(&after)).await?;
-        answer(after, position, i64::try_from(accounts).unwrap_or(i64::MAX))
+        let (territory, position) = change.finish("territory.moved", store::update, convert::event).await?;
+        // What lay in the caller's territories may lie elsewhere now.
+        let territory = Some(convert::territory(&territory, &self.registry.scope(&call)));
+        let account_count = i64::try_from(accounts).unwrap_or(i64::MAX);
+        Ok(Response::new(MoveTerritoryResponse { territory, position, account_count }))
     }
 
     async fn delete_territory(&self, request: Request<DeleteTerritoryRequest>) -> Result<Response<DeleteTerritoryResponse>, Status> {
@@ -183,7 +154,7 @@ impl TerritoryService for TerritoryRpc {
         let before = store::lock(&mut transaction, &scope, &code).await?;
         check_etag(&request.etag, before.version)?;
         store::delete(&mut transaction, &before, call.now).await?;
-        let position = self.commit(transaction, &call, "territory.deleted", Some(&before), None).await?;
+        let position = self.registry.commit(transaction, &call, vec![convert::deletion(&before)]).await?;
         Ok(Response::new(DeleteTerritoryResponse { position }))
     }
 

@@ -2,7 +2,7 @@
 
 use guanxi_auth::Scope;
 use guanxi_db::PgConnection;
-use guanxi_filter::{Field, Kind, Listing, Order, Page, PageQuery};
+use guanxi_filter::{Field, Kind, Listing, Order};
 use sqlx::types::Json;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -58,7 +58,7 @@ pub(crate) async fn find(connection: &mut PgConnection, scope: &Scope, codes: &[
 /// The territory of a code, or the refusal that it does not exist for this scope.
 pub(crate) async fn get(connection: &mut PgConnection, scope: &Scope, code: &str) -> Result<Territory, Error> {
     let found = find(connection, scope, &[code.to_owned()]).await?;
-    found.into_iter().next().ok_or_else(|| Error::NotFound { resource: "territory", value: code.to_owned() })
+    found.into_iter().next().ok_or_else(|| not_found(code))
 }
 
 /// The territory of an id, or the refusal that the named one does not exist for this scope.
@@ -70,7 +70,7 @@ pub(super) async fn get_by_id(connection: &mut PgConnection, scope: &Scope, id: 
         id,
     );
     let found = found.fetch_optional(connection).await?.filter(|territory| scope.contains(&territory.path));
-    found.ok_or_else(|| Error::NotFound { resource: "territory", value: code.to_owned() })
+    found.ok_or_else(|| not_found(code))
 }
 
 /// Which of the codes a deleted territory had: grants, events and other systems may still mean that one by them.
@@ -79,8 +79,15 @@ pub(super) async fn retired(connection: &mut PgConnection, codes: &[String]) -> 
     Ok(retired.fetch_all(connection).await?)
 }
 
-/// Territories by code for whoever places accounts in them: none of them moves or goes until the transaction ends.
+fn not_found(code: &str) -> Error {
+    Error::NotFound { resource: "territory", value: code.to_owned() }
+}
+
+/// Territories by code for whoever places something in them: none of them moves or goes until the transaction ends.
 pub(crate) async fn lock_shared(connection: &mut PgConnection, scope: &Scope, codes: &[String]) -> Result<Vec<Territory>, Error> {
+    if codes.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut found = sqlx::query_as!(
         Territory,
         "select id, code, name_zh, name_en, level, parent_code, path, version, create_time, update_time \
@@ -91,6 +98,11 @@ pub(crate) async fn lock_shared(connection: &mut PgConnection, scope: &Scope, co
     .await?;
     found.retain(|territory| scope.contains(&territory.path));
     Ok(found)
+}
+
+/// The territory of a code among those that were found.
+pub(crate) fn named<'a>(found: &'a [Territory], code: &str) -> Result<&'a Territory, Error> {
+    found.iter().find(|territory| territory.code == code).ok_or_else(|| not_found(code))
 }
 
 /// The territory of a code for a change of it.
@@ -123,24 +135,24 @@ pub(super) async fn insert(connection: &mut PgConnection, territories: &[Territo
     }
 }
 
-/// Saves names and places.
-pub(super) async fn update(connection: &mut PgConnection, territories: &[Territory]) -> Result<(), Error> {
-    sqlx::query_scalar!(
-        "update client_registry.territory known \
-         set name_zh = new.name_zh, name_en = new.name_en, parent_code = new.parent_code, version = new.version, \
-         update_time = new.update_time \
-         from jsonb_to_recordset($1) as new (id uuid, name_zh text, name_en text, parent_code text, version bigint, \
-         update_time timestamptz) \
-         where known.id = new.id returning known.id",
-        Json(territories) as _,
+/// Saves name and parent.
+pub(super) async fn update(connection: &mut PgConnection, territory: &Territory) -> Result<(), Error> {
+    sqlx::query!(
+        "update client_registry.territory set name_zh = $2, name_en = $3, parent_code = $4, version = $5, update_time = $6 where id = $1",
+        territory.id,
+        territory.name_zh,
+        territory.name_en,
+        territory.parent_code,
+        territory.version,
+        territory.update_time,
     )
-    .fetch_all(connection)
+    .execute(connection)
     .await?;
     Ok(())
 }
 
-/// Hangs everything below a path under another one: the territories first, whose locks keep new accounts waiting, then the accounts.
-/// Returns the number of accounts. The caller holds the tree alone.
+/// Hangs everything below a path under another one: the territories first, whose locks keep whoever places something in them
+/// waiting, then what lies in them. Returns the number of accounts. The caller holds the tree alone.
 pub(super) async fn move_subtree(connection: &mut PgConnection, old: &str, new: &str) -> Result<u64, Error> {
     let end = guanxi_auth::subtree_end(old);
     // A province may hold a million accounts; the caller's deadline still ends it earlier.
@@ -155,6 +167,15 @@ pub(super) async fn move_subtree(connection: &mut PgConnection, old: &str, new: 
     .await?;
     let accounts = sqlx::query!(
         "update client_registry.account set territory_path = $3 || substr(territory_path, length($1) + 1) \
+         where territory_path >= $1 and territory_path < $2",
+        old,
+        end,
+        new,
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query!(
+        "update client_registry.account_manager set territory_path = $3 || substr(territory_path, length($1) + 1) \
          where territory_path >= $1 and territory_path < $2",
         old,
         end,
@@ -180,6 +201,7 @@ pub(super) async fn delete(connection: &mut PgConnection, territory: &Territory,
     match outcome.map_err(guanxi_db::Error::from) {
         Err(error) if error.constraint() == Some("territory_parent_fkey") => Err(not_empty("children")),
         Err(error) if error.constraint() == Some("account_territory_fkey") => Err(not_empty("accounts")),
+        Err(error) if error.constraint() == Some("account_manager_territory_fkey") => Err(not_empty("account managers")),
         outcome => Ok(outcome.map(|_| ())?),
     }
 }
@@ -194,6 +216,7 @@ pub(super) static LISTING: Listing = Listing {
     from: "client_registry.territory",
     id: "id",
     path: Some("path"),
+    live: None,
     fields: &[
         Field { name: "code", column: "code", kind: Kind::Text },
         Field { name: "level", column: "level", kind: Kind::Text },
@@ -205,16 +228,3 @@ pub(super) static LISTING: Listing = Listing {
     default_page_size: 50,
     max_page_size: 1_000,
 };
-
-/// A page, and the number of all where it is asked for.
-pub(super) async fn list(
-    connection: &mut PgConnection,
-    scope: &Scope,
-    query: &PageQuery,
-    with_total: bool,
-) -> Result<(Page<Territory>, i64), Error> {
-    let ranges = scope.ranges();
-    let page = query.fetch(connection, &ranges, &[]).await?;
-    let total = if with_total { query.count(connection, &ranges, &[]).await? } else { 0 };
-    Ok((page, total))
-}

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use guanxi_proto::client_registry::v1::*;
 use serde_json::{Value as Json, json};
 
-use crate::support::{Service, named};
+use crate::support::{Service, employee, named};
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
@@ -33,6 +33,10 @@ pub(crate) enum Need {
     Account,
     /// A deleted account in the city; the request gets its id.
     DeletedAccount,
+    /// A live account manager in the city; the request gets its id.
+    AccountManager,
+    /// A deleted account manager in the city; the request gets its id.
+    DeletedAccountManager,
     /// A grid in the city; the request gets its code.
     Territory,
 }
@@ -48,6 +52,13 @@ impl Need {
                 let request = DeleteAccountRequest { id: account.id.clone(), ..Default::default() };
                 service.accounts().delete_account(service.as_admin(request)).await.unwrap();
                 account.id
+            }
+            Need::AccountManager => service.manager(employee(&format!("E{number}"), place.city)).await.unwrap().id,
+            Need::DeletedAccountManager => {
+                let manager = service.manager(employee(&format!("E{number}"), place.city)).await.unwrap();
+                let request = DeleteAccountManagerRequest { id: manager.id.clone(), ..Default::default() };
+                service.managers().delete_account_manager(service.as_admin(request)).await.unwrap();
+                manager.id
             }
             Need::Territory => service.territory(&format!("g{number}"), "GRID", place.city).await.unwrap().code,
         }
@@ -123,6 +134,31 @@ pub(crate) const FIXTURES: &[Fixture] = &[
         |_, id| json!({"options": {"importId": uuid::Uuid::now_v7()}, "rows": [{"rowNumber": 1, "account": {"id": id, "shortName": "新"}}]}),
     ),
     fixture("AccountService/ExportAccounts", Need::Account, NOT_FOUND, |place, _| json!({"territoryCode": place.city})),
+    fixture("AccountManagerService/CreateAccountManager", Need::Name, NOT_FOUND, |place, number| {
+        let channel = "ACCOUNT_MANAGER_CHANNEL_PHONE";
+        let manager = json!({"employeeNumber": number, "name": "新", "territoryCode": place.city, "channel": channel});
+        json!({"accountManager": manager})
+    }),
+    fixture("AccountManagerService/GetAccountManager", Need::AccountManager, NOT_FOUND, |_, id| json!({"id": id})),
+    fixture(
+        "AccountManagerService/ListAccountManagers",
+        Need::AccountManager,
+        NOT_FOUND,
+        |place, _| json!({"territoryCode": place.city}),
+    ),
+    fixture(
+        "AccountManagerService/UpdateAccountManager",
+        Need::AccountManager,
+        NOT_FOUND,
+        |_, id| json!({"accountManager": {"id": id, "grade": 3}}),
+    ),
+    fixture("AccountManagerService/DeleteAccountManager", Need::AccountManager, NOT_FOUND, |_, id| json!({"id": id})),
+    fixture(
+        "AccountManagerService/UndeleteAccountManager",
+        Need::DeletedAccountManager,
+        NOT_FOUND,
+        |_, id| json!({"id": id}),
+    ),
     fixture(
         "TerritoryService/CreateTerritory",
         Need::Name,

@@ -118,8 +118,16 @@ async fn a_caller_sees_what_is_made_of_its_token() {
         answer["grants"],
         json!([grant("account_manager", "440305"), grant("auditor", "440000"), grant("auditor", "nowhere")])
     );
-    let both =
-        ["account.read", "account.read_personal", "account.write", "change.read", "event.follow", "territory.read"];
+    let both = [
+        "account.read",
+        "account.read_personal",
+        "account.write",
+        "account_manager.read",
+        "account_manager.read_personal",
+        "change.read",
+        "event.follow",
+        "territory.read",
+    ];
     assert_eq!(answer["permissions"], json!(both));
     let expires =
         OffsetDateTime::parse(answer["expireTime"].as_str().unwrap(), &time::format_description::well_known::Rfc3339)

@@ -115,6 +115,7 @@ async fn the_rights_of_the_service_are_these_and_no_others() {
     let expected = [
         ("account", "INSERT SELECT UPDATE"),
         ("account_external_id", "DELETE INSERT SELECT"),
+        ("account_manager", "INSERT SELECT UPDATE"),
         ("account_tier_period", "INSERT SELECT UPDATE"),
         ("event", "INSERT SELECT"),
         ("event_head", "SELECT UPDATE"),

@@ -11,7 +11,7 @@ use guanxi_proto::r#type::v1::LocalizedText;
 use prost_reflect::{DynamicMessage, MethodDescriptor};
 use serde_json::{Value as Json, json};
 
-use crate::support::{Service, named, reason};
+use crate::support::{Service, employee, named, reason};
 use crate::wire::{self, Caller};
 
 /// Codes that a caller of 440300 does not see: above, beside, and what moved there.
@@ -25,6 +25,8 @@ struct World {
     service: Service,
     /// Ids of accounts that are inside.
     inside: Vec<String>,
+    /// Ids of account managers that are inside.
+    managers: Vec<String>,
     /// Ids of what is outside.
     outside: Vec<String>,
     /// Id of an account that was inside: events of that time show it, nothing else does.
@@ -79,11 +81,21 @@ impl World {
             let request = DeleteAccountRequest { id: id.clone(), ..Default::default() };
             service.accounts().delete_account(service.as_admin(request)).await.unwrap();
         }
+        let mut managers = Vec::new();
+        for (number, territory_code) in [("E9001", "440305"), ("E9002", "330106"), ("E9003", "330106")] {
+            managers.push(service.manager(employee(number, territory_code)).await.unwrap());
+        }
+        let came_manager = AccountManager { territory_code: "440305".to_owned(), ..managers[1].clone() };
+        let request = UpdateAccountManagerRequest { account_manager: Some(came_manager), ..Default::default() };
+        service.managers().update_account_manager(service.as_admin(request)).await.unwrap();
+        let manager_outside = managers.pop().unwrap().id;
+
         let left_territory = territories.pop().unwrap();
         Self {
             service,
             inside: vec![head, branch, child_of_left, came, came_along, escaped, deleted],
-            outside: [vec![top, branch_outside, above, went_along], territories].concat(),
+            managers: managers.into_iter().map(|manager| manager.id).collect(),
+            outside: [vec![top, branch_outside, above, went_along, manager_outside], territories].concat(),
             left,
             left_territory,
         }
@@ -92,6 +104,7 @@ impl World {
     /// Everything that a read may be asked for.
     fn requests(&self) -> Vec<(&'static str, Vec<Json>)> {
         let each = |request: fn(&String) -> Json| self.inside.iter().map(request).collect::<Vec<_>>();
+        let managers = |request: fn(&String) -> Json| self.managers.iter().map(request).collect::<Vec<_>>();
         let ids: Vec<&String> = self.inside.iter().chain(&self.outside).chain([&self.left]).collect();
         let searches = ["公司", "外地公司", "样例", "外地", "支公司", "集团", "曾用名"]
             .map(|query| json!({"query": query, "pageSize": 50, "showDeleted": true}));
@@ -112,6 +125,11 @@ impl World {
             ("AccountService/ListAccountTierPeriods", each(|id| json!({ "accountId": id }))),
             ("AccountService/GetAccountTree", self.inside.iter().take(6).map(|id| json!({ "id": id })).collect()),
             ("AccountService/ExportAccounts", vec![json!({"showDeleted": true}), json!({"territoryCode": "440300"})]),
+            ("AccountManagerService/GetAccountManager", managers(|id| json!({ "id": id }))),
+            (
+                "AccountManagerService/ListAccountManagers",
+                vec![json!({"showDeleted": true, "withTotal": true}), json!({"territoryCode": "440300", "pageSize": 1})],
+            ),
             (
                 "TerritoryService/GetTerritory",
                 ["440300", "440305", "330107"].map(|code| json!({ "code": code })).to_vec(),
@@ -123,7 +141,7 @@ impl World {
             ("TerritoryService/ListTerritoryLevels", vec![json!({})]),
             ("EventFeedService/Follow", vec![json!({}), json!({"types": ["guanxi.client_registry.v1.territory.*"]})]),
             ("EventFeedService/GetFeedHead", vec![json!({})]),
-            ("ChangeService/ListChanges", each(|id| json!({"subject": format!("account/{id}"), "pageSize": 1}))),
+            ("ChangeService/ListChanges", [each(|id| change("account", id)), managers(|id| change("account_manager", id))].concat()),
             ("IdentityService/WhoAmI", vec![json!({})]),
             ("IdentityService/ListRoles", vec![json!({})]),
             ("AccountService/ImportAccounts", vec![self.import()]),
@@ -191,6 +209,10 @@ impl World {
     }
 }
 
+fn change(noun: &str, id: &str) -> Json {
+    json!({"subject": format!("{noun}/{id}"), "pageSize": 1})
+}
+
 async fn rename_territory(service: &Service, code: &str) -> String {
     let name = Some(LocalizedText { zh: format!("{OUTSIDE_NAME}{code}"), en: String::new() });
     let territory = Some(Territory { code: code.to_owned(), name, ..Default::default() });
@@ -251,8 +273,15 @@ async fn no_answer_shows_anything_that_lies_outside() {
 #[tokio::test]
 async fn whoever_sees_everything_is_shown_what_the_others_are_not() {
     let world = World::start().await;
-    let unscoped =
-        ["ListTerritoryLevels", "GetFeedHead", "WhoAmI", "ListRoles", "ListAccountTierPeriods", "ImportTerritories"];
+    let unscoped = [
+        "ListTerritoryLevels",
+        "GetFeedHead",
+        "WhoAmI",
+        "ListRoles",
+        "ListAccountTierPeriods",
+        "GetAccountManager",
+        "ImportTerritories",
+    ];
     // The same looking through finds something in every other answer, so it would have found it there.
     for (name, requests) in
         world.requests().iter().filter(|(name, _)| !unscoped.iter().any(|method| name.ends_with(method)))

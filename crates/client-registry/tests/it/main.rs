@@ -10,6 +10,7 @@ mod restore;
 mod support;
 mod territory;
 mod account;
+mod account_manager;
 mod search;
 mod fixtures;
 mod permission;

@@ -1,4 +1,4 @@
-//! Names of persons: whole for those who meet the customer, masked for the others, in no event for anybody.
+//! Names and numbers of persons: whole for those who meet the customer, masked for the others, in no event for anybody.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use guanxi_proto::client_registry::v1::*;
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor, Value};
 use serde_json::{Value as Json, json};
 
-use crate::fixtures::{FIXTURES, INSIDE};
+use crate::fixtures::{FIXTURES, INSIDE, Need};
 use crate::support::{Service, named};
 use crate::wire::{self, Caller};
 
@@ -79,30 +79,34 @@ impl World {
         Self { service, account }
     }
 
-    /// The request of a method's fixture, about a fresh account that has the person.
+    /// The request of a method's fixture, about a fresh resource that has the person.
     async fn request(&self, method: &MethodDescriptor) -> Json {
         let fixture = FIXTURES.iter().find(|fixture| fixture.method == wire::short_name(method)).unwrap();
         let fresh = fixture.needs.fresh(&self.service, INSIDE).await;
-        if fixture.needs == crate::fixtures::Need::Account {
-            let changed = Account { id: fresh.clone(), legal_representative: PERSON.to_owned(), ..Default::default() };
-            let request = UpdateAccountRequest { account: Some(changed), ..Default::default() };
-            self.service.accounts().update_account(self.service.as_admin(request)).await.unwrap();
-        }
-        if fixture.needs == crate::fixtures::Need::DeletedAccount {
-            // It cannot be changed while it is deleted.
-            self.restored_with_person(&fresh).await;
+        let account = json!({"account": {"id": fresh, "legalRepresentative": PERSON}});
+        let manager = json!({"accountManager": {"id": fresh, "name": PERSON}});
+        match fixture.needs {
+            Need::Account => self.change("AccountService/UpdateAccount", &account).await,
+            Need::AccountManager => self.change("AccountManagerService/UpdateAccountManager", &manager).await,
+            // They cannot be changed while they are deleted.
+            Need::DeletedAccount => {
+                self.change("AccountService/UndeleteAccount", &json!({ "id": fresh })).await;
+                self.change("AccountService/UpdateAccount", &account).await;
+                self.change("AccountService/DeleteAccount", &json!({ "id": fresh })).await;
+            }
+            Need::DeletedAccountManager => {
+                self.change("AccountManagerService/UndeleteAccountManager", &json!({ "id": fresh })).await;
+                self.change("AccountManagerService/UpdateAccountManager", &manager).await;
+                self.change("AccountManagerService/DeleteAccountManager", &json!({ "id": fresh })).await;
+            }
+            Need::Name | Need::Territory => {}
         }
         (fixture.request)(INSIDE, &fresh)
     }
 
-    async fn restored_with_person(&self, id: &str) {
-        let (id, mut client) = (id.to_owned(), self.service.accounts());
-        let undelete = UndeleteAccountRequest { id: id.clone(), ..Default::default() };
-        client.undelete_account(self.service.as_admin(undelete)).await.unwrap();
-        let changed = Account { id: id.clone(), legal_representative: PERSON.to_owned(), ..Default::default() };
-        let update = UpdateAccountRequest { account: Some(changed), ..Default::default() };
-        client.update_account(self.service.as_admin(update)).await.unwrap();
-        client.delete_account(self.service.as_admin(DeleteAccountRequest { id, ..Default::default() })).await.unwrap();
+    async fn change(&self, method: &str, request: &Json) {
+        let caller = Caller::with(&self.service.admin);
+        wire::ask(&self.service, caller, &wire::method(method), request).await.unwrap();
     }
 
     async fn answers(&self, method: &MethodDescriptor, token: &str) -> Result<Vec<DynamicMessage>, tonic::Status> {
@@ -117,7 +121,9 @@ async fn persons_are_masked_in_every_answer_to_those_who_may_not_see_them() {
         let shown = personal_fields(&method.output(), &mut BTreeSet::new());
         for entry in ROLES {
             let context = format!("{} as {}", method.full_name(), entry.name);
+            // The same roles see every noun's persons.
             let sees = entry.role.may(permission::ACCOUNT_READ_PERSONAL);
+            assert_eq!(sees, entry.role.may(permission::ACCOUNT_MANAGER_READ_PERSONAL));
             let Ok(answers) = world.answers(&method, &world.service.token(entry.role, INSIDE.city)).await else {
                 continue;
             };

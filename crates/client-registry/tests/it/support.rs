@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use guanxi_auth::Role;
+use guanxi_proto::client_registry::v1::account_manager_service_client::AccountManagerServiceClient;
 use guanxi_proto::client_registry::v1::account_service_client::AccountServiceClient;
 use guanxi_proto::client_registry::v1::territory_service_client::TerritoryServiceClient;
 use guanxi_proto::client_registry::v1::*;
@@ -74,6 +75,10 @@ impl Service {
         AccountServiceClient::new(self.channel.clone())
     }
 
+    pub(crate) fn managers(&self) -> AccountManagerServiceClient<Channel> {
+        AccountManagerServiceClient::new(self.channel.clone())
+    }
+
     pub(crate) fn feed(&self) -> EventFeedServiceClient<Channel> {
         EventFeedServiceClient::new(self.channel.clone())
     }
@@ -97,6 +102,12 @@ impl Service {
     pub(crate) async fn account(&self, account: Account) -> Result<Account, Status> {
         let request = CreateAccountRequest { account: Some(account), request_id: String::new() };
         Ok(self.accounts().create_account(self.as_admin(request)).await?.into_inner().account.unwrap())
+    }
+
+    pub(crate) async fn manager(&self, manager: AccountManager) -> Result<AccountManager, Status> {
+        let request = CreateAccountManagerRequest { account_manager: Some(manager), request_id: String::new() };
+        let created = self.managers().create_account_manager(self.as_admin(request)).await?.into_inner();
+        Ok(created.account_manager.unwrap())
     }
 
     /// Stops as SIGTERM would: calls under way are still answered.
@@ -147,6 +158,18 @@ pub(crate) async fn serve_at(database_url: String, keys: &Keys, max_calls: u16) 
 /// An account that is only named and placed.
 pub(crate) fn named(name: &str, territory: &str) -> Account {
     Account { legal_name: name.to_owned(), territory_code: territory.to_owned(), ..Default::default() }
+}
+
+/// A field manager with everything that one must have.
+pub(crate) fn employee(number: &str, territory: &str) -> AccountManager {
+    AccountManager {
+        employee_number: number.to_owned(),
+        name: format!("员工{number}"),
+        phone: "+8613800138000".to_owned(),
+        territory_code: territory.to_owned(),
+        channel: AccountManagerChannel::Field.into(),
+        ..Default::default()
+    }
 }
 
 /// The reason of a refusal.

@@ -154,8 +154,8 @@ async fn found(connection: &mut PgConnection, filter: &str) -> Vec<Thing> {
     let request = PageRequest { page_size: 5_000, filter, ..Default::default() };
     let query = THINGS.query(&request).unwrap_or_else(|violations| panic!("{filter}: {:?}", violations.into_inner()));
     let ranges = [("1".to_owned(), "2".to_owned())];
-    let rows = query.fetch(connection, &ranges, &[]).await.unwrap().rows;
-    let counted = query.count(connection, &ranges, &[]).await.unwrap();
+    let rows = query.fetch(connection, &ranges).await.unwrap().rows;
+    let counted = query.count(connection, &ranges).await.unwrap();
     assert_eq!(usize::try_from(counted).unwrap(), rows.len(), "{filter}");
     rows
 }
@@ -198,7 +198,7 @@ async fn one_shape_is_one_prepared_statement() {
             let filter = format!("note = {} OR employee_count > {page_size}", quote(text));
             let request = PageRequest { page_size, filter: &filter, ..Default::default() };
             let ranges = [("1".to_owned(), format!("2{text}"))];
-            THINGS.query(&request).unwrap().fetch::<Thing>(&mut connection, &ranges, &[]).await.unwrap();
+            THINGS.query(&request).unwrap().fetch::<Thing>(&mut connection, &ranges).await.unwrap();
         }
     }
     let statements = sqlx::raw_sql("select count(*) from pg_prepared_statements where statement like '%page_id%'");

@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::random::Random;
-use crate::thing::{THINGS, Thing, insert, table};
+use crate::thing::{LIVE_THINGS, THINGS, Thing, insert, table};
 
 type Range = (String, String);
 
@@ -39,7 +39,7 @@ fn key<'a>(order_by: &str, row: &'a Thing) -> (&'a str, Uuid) {
 }
 
 async fn page(connection: &mut PgConnection, request: &PageRequest<'_>, ranges: &[Range]) -> Page<Thing> {
-    THINGS.query(request).unwrap().fetch(connection, ranges, &[]).await.unwrap()
+    THINGS.query(request).unwrap().fetch(connection, ranges).await.unwrap()
 }
 
 async fn walk(connection: &mut PgConnection, request: &PageRequest<'_>, ranges: &[Range]) -> Vec<Thing> {
@@ -79,7 +79,7 @@ async fn every_row_comes_once_in_every_order_at_every_page_size() {
                 let found = walk(&mut connection, &request, scope).await;
                 assert!(found == expected, "{order_by} by {page_size} in {scope:?}");
             }
-            let counted = THINGS.query(&PageRequest::default()).unwrap().count(&mut connection, scope, &[]).await;
+            let counted = THINGS.query(&PageRequest::default()).unwrap().count(&mut connection, scope).await;
             assert_eq!(usize::try_from(counted.unwrap()).unwrap(), expected.len());
         }
     }
@@ -149,16 +149,17 @@ async fn a_token_shows_nothing_outside_the_scope_that_it_is_used_in() {
 }
 
 #[tokio::test]
-async fn conditions_and_a_parent_hold_for_pages_and_counts() {
+async fn deletion_and_a_parent_hold_for_pages_and_totals() {
     let (mut connection, rows) = table(4, 500).await;
     let parent = Uuid::from_u128(2);
-    let query = THINGS.query(&PageRequest { page_size: 5_000, filter: "listed = true", ..Default::default() }).unwrap();
-    let query = query.only("parent_id", Value::Id(parent));
-    let conditions = ["care_date is null", "note is null or true"];
-    let found = query.fetch::<Thing>(&mut connection, &everything(), &conditions).await.unwrap().rows;
-    let mut expected = sorted(&rows, &everything(), "path");
-    expected.retain(|row| row.listed == Some(true) && row.parent_id == Some(parent) && row.care_date.is_none());
-    assert!(found == expected && !found.is_empty());
-    let counted = query.count(&mut connection, &everything(), &conditions).await.unwrap();
-    assert_eq!(usize::try_from(counted).unwrap(), expected.len());
+    let live = PageRequest { page_size: 5_000, filter: "listed = true", with_total: true, ..Default::default() };
+    for request in [live, PageRequest { show_deleted: true, ..live }] {
+        let query = LIVE_THINGS.query(&request).unwrap().only("parent_id", Value::Id(parent));
+        let found: Page<Thing> = query.fetch(&mut connection, &everything()).await.unwrap();
+        let mut expected = sorted(&rows, &everything(), "path");
+        expected.retain(|row| row.listed == Some(true) && row.parent_id == Some(parent));
+        expected.retain(|row| request.show_deleted || row.care_date.is_none());
+        assert!(found.rows == expected && !found.rows.is_empty());
+        assert_eq!(usize::try_from(found.total).unwrap(), expected.len());
+    }
 }

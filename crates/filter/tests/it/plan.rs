@@ -32,7 +32,7 @@ async fn explain(connection: &mut PgConnection, values: &str) -> (String, u32) {
 async fn page(connection: &mut PgConnection, page_size: i32, page_token: &str) -> Page<Thing> {
     let request = PageRequest { page_size, page_token, ..Default::default() };
     let ranges = [("22/".to_owned(), "220".to_owned())];
-    THINGS.query(&request).unwrap().fetch(connection, &ranges, &[]).await.unwrap()
+    THINGS.query(&request).unwrap().fetch(connection, &ranges).await.unwrap()
 }
 
 #[tokio::test]

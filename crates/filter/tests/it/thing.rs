@@ -31,12 +31,18 @@ create index thing_name on thing (name, id);
 
 pub(crate) const TIERS: &[(&str, &str)] = &[("TIER_A", "a"), ("TIER_B", "b"), ("TIER_C", "c")];
 
-pub(crate) static THINGS: Listing = Listing {
+pub(crate) static THINGS: Listing = THING;
+
+/// Where a thing with a care date counts as deleted.
+pub(crate) static LIVE_THINGS: Listing = Listing { live: Some("care_date is null or false"), ..THING };
+
+const THING: Listing = Listing {
     name: "thing",
     columns: "id, path, name, note, tier, employee_count, revenue, listed, create_time, care_date, parent_id, tags",
     from: "public.thing",
     id: "id",
     path: Some("path"),
+    live: None,
     fields: &[
         Field { name: "note", column: "note", kind: Kind::Text },
         Field { name: "tier", column: "tier", kind: Kind::Enum(TIERS) },

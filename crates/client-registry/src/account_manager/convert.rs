@@ -1,0 +1,194 @@
+//! Between the wire and the model.
+
+use guanxi_events::NewEvent;
+use guanxi_grpc::{Fields, Violation, Violations, etag, known, number, parse_id, timestamp};
+use guanxi_proto::client_registry::v1::{
+    self as pb, AccountManagerChange, UpdateAccountManagerRequest, get_account_manager_request,
+};
+use guanxi_proto::errors::v1::ErrorReason;
+use uuid::Uuid;
+
+use super::model::{AccountManager, Channel, Key};
+use crate::error::Error;
+use crate::industry;
+use crate::personal::{self, Personal, Sight};
+use crate::registry::{self, place};
+use crate::territory::{self, Territory};
+
+impl Personal for pb::AccountManager {
+    fn personal(&mut self) -> Vec<(&'static str, &mut String)> {
+        vec![("name", &mut self.name), ("phone", &mut self.phone)]
+    }
+}
+
+impl Sight {
+    /// The manager as the caller may see it.
+    pub(super) fn account_manager(&self, manager: &AccountManager) -> pb::AccountManager {
+        self.veil(&manager.territory_path, wire(manager))
+    }
+}
+
+fn wire(manager: &AccountManager) -> pb::AccountManager {
+    let channel = match manager.channel {
+        Channel::Field => pb::AccountManagerChannel::Field,
+        Channel::Phone => pb::AccountManagerChannel::Phone,
+        Channel::Industry => pb::AccountManagerChannel::Industry,
+    };
+    let state = match manager.delete_time {
+        None => pb::AccountManagerState::InService,
+        Some(_) => pb::AccountManagerState::Deleted,
+    };
+    pb::AccountManager {
+        id: manager.id.to_string(),
+        employee_number: manager.employee_number.clone(),
+        name: manager.name.clone(),
+        phone: manager.phone.clone().unwrap_or_default(),
+        territory_code: manager.territory_code.clone(),
+        channel: channel.into(),
+        grade: manager.grade,
+        industry_codes: manager.industry_codes.clone(),
+        skills: manager.skills.clone(),
+        state: state.into(),
+        create_time: Some(timestamp(manager.create_time)),
+        update_time: Some(timestamp(manager.update_time)),
+        delete_time: manager.delete_time.map(timestamp),
+        etag: etag(manager.version),
+    }
+}
+
+/// The event of a change.
+pub(super) fn event(kind: &'static str, before: Option<&AccountManager>, after: &AccountManager) -> NewEvent {
+    let lies = |manager: &AccountManager| place(&manager.territory_code, &manager.territory_path);
+    let (mut old, mut new) = (before.map(wire), wire(after));
+    let changed_personal_fields = personal::withhold(&mut old, &mut new);
+    let change = AccountManagerChange { before: old, after: Some(new), changed_personal_fields };
+    registry::event(kind, after.id, after.version, before.map(lies), lies(after), &change)
+}
+
+/// Reads the key of a Get.
+pub(super) fn key(key: Option<get_account_manager_request::Key>) -> Result<Key, Violation> {
+    match key {
+        None => Err(Violation::required("key")),
+        Some(get_account_manager_request::Key::Id(id)) => Ok(Key::Id(parse_id("id", &id)?)),
+        Some(get_account_manager_request::Key::EmployeeNumber(number)) => {
+            Ok(Key::EmployeeNumber(employee_number("employee_number", &number)?))
+        }
+    }
+}
+
+/// A checked creation: the code of the territory, and what becomes of a blank manager.
+pub(super) fn creation(
+    sent: Option<pb::AccountManager>,
+) -> Result<(String, impl FnOnce(AccountManager) -> AccountManager), Violations> {
+    let sent = sent.ok_or_else(|| Violation::required("account_manager"))?;
+    let mut fields = Fields::of_creation("account_manager");
+    let (territory_code, patch) = patch(&mut fields, sent);
+    fields.finish(territory_code.map(|code| (code, patch)))
+}
+
+/// A checked update.
+pub(super) struct Update<P> {
+    pub(super) id: Uuid,
+    pub(super) etag: String,
+    pub(super) territory_code: Option<String>,
+    patch: P,
+}
+
+/// Reads an update.
+pub(super) fn update(
+    request: UpdateAccountManagerRequest,
+) -> Result<Update<impl FnOnce(AccountManager) -> AccountManager>, Violations> {
+    let sent = request.account_manager.ok_or_else(|| Violation::required("account_manager"))?;
+    let mut fields = Fields::of_update("account_manager", request.update_mask);
+    let (id, etag) = (fields.keep(parse_id("account_manager.id", &sent.id)), sent.etag.clone());
+    let (territory_code, patch) = patch(&mut fields, sent);
+    fields.finish(id.map(|id| Update { id, etag, territory_code, patch }))
+}
+
+impl<P: FnOnce(AccountManager) -> AccountManager> Update<P> {
+    /// The manager as the update wants it.
+    pub(super) fn apply(self, before: &AccountManager, territories: &[Territory]) -> Result<AccountManager, Error> {
+        before.check_live()?;
+        let mut after = (self.patch)(before.clone());
+        if let Some(code) = self.territory_code.filter(|code| *code != before.territory_code) {
+            after.lie_in(territory::store::named(territories, &code)?);
+        }
+        let mut violations = Violations::default();
+        if after.employee_number != before.employee_number {
+            let immutable = Violation::new("account_manager.employee_number", ErrorReason::Immutable);
+            violations.push(immutable.with("value", &before.employee_number));
+        }
+        violations.keep(check_industries(after.channel, after.industry_codes.len()));
+        violations.check()?;
+        Ok(after)
+    }
+}
+
+/// Reads the fields: the territory that they name, and what becomes of a manager by the others.
+fn patch(
+    fields: &mut Fields,
+    sent: pb::AccountManager,
+) -> (Option<String>, impl FnOnce(AccountManager) -> AccountManager + use<>) {
+    let industries = sent.industry_codes.len();
+    let employee_number = fields.required("employee_number", &sent.employee_number, employee_number);
+    let name = fields.required("name", &sent.name, personal::name);
+    let phone = fields.optional("phone", &sent.phone, personal::phone);
+    let territory_code = fields.required("territory_code", &sent.territory_code, territory::code);
+    let channel = fields.read("channel", sent.channel != 0, |field| channel(field, sent.channel));
+    let grade = fields.read("grade", sent.grade != 0, |field| grade(field, sent.grade));
+    let industry_codes = fields.list(
+        "industry_codes",
+        sent.industry_codes,
+        20,
+        |field, code| industry::code(field, &code),
+        Clone::clone,
+    );
+    let skills = fields.texts("skills", sent.skills, 50, 50);
+    if let (Some(channel), Some(_)) = (channel, &industry_codes) {
+        fields.keep(check_industries(channel, industries));
+    }
+    let patch = move |before: AccountManager| AccountManager {
+        employee_number: employee_number.unwrap_or(before.employee_number),
+        name: name.unwrap_or(before.name),
+        phone: phone.unwrap_or(before.phone),
+        channel: channel.unwrap_or(before.channel),
+        grade: grade.unwrap_or(before.grade),
+        industry_codes: industry_codes.unwrap_or(before.industry_codes),
+        skills: skills.unwrap_or(before.skills),
+        ..before
+    };
+    (territory_code, patch)
+}
+
+fn employee_number(field: &str, value: &str) -> Result<String, Violation> {
+    let well_formed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    match value {
+        "" => Err(Violation::required(field)),
+        _ if value.len() <= 50 && value.bytes().all(well_formed) => Ok(value.to_owned()),
+        _ => Err(Violation::new(field, ErrorReason::Format)
+            .with("value", value)
+            .with("expected", "1 to 50 letters, digits, _, - and .")),
+    }
+}
+
+fn channel(field: &str, value: i32) -> Result<Channel, Violation> {
+    match known(field, value, pb::AccountManagerChannel::as_str_name)? {
+        pb::AccountManagerChannel::Unspecified => Err(Violation::required(field)),
+        pb::AccountManagerChannel::Field => Ok(Channel::Field),
+        pb::AccountManagerChannel::Phone => Ok(Channel::Phone),
+        pb::AccountManagerChannel::Industry => Ok(Channel::Industry),
+    }
+}
+
+fn grade(field: &str, value: i32) -> Result<i32, Violation> {
+    if value == 0 { Ok(1) } else { number(field, value, 1, 5) }
+}
+
+fn check_industries(channel: Channel, count: usize) -> Result<(), Violation> {
+    let field = "account_manager.industry_codes";
+    match count {
+        _ if channel.fits_industries(count) => Ok(()),
+        0 => Err(Violation::required(field)),
+        _ => Err(Violation::new(field, ErrorReason::TooMany).with("max", 0).with("count", count)),
+    }
+}

@@ -1,0 +1,149 @@
+//! The methods.
+
+use guanxi_auth::permission::ACCOUNT_MANAGER_READ_PERSONAL;
+use guanxi_filter::PageRequest;
+use guanxi_grpc::{Call, parse_id};
+use guanxi_proto::client_registry::v1::account_manager_service_server::AccountManagerService;
+use guanxi_proto::client_registry::v1::{
+    CreateAccountManagerRequest, CreateAccountManagerResponse, DeleteAccountManagerRequest,
+    DeleteAccountManagerResponse, GetAccountManagerRequest, GetAccountManagerResponse, ListAccountManagersRequest,
+    ListAccountManagersResponse, UndeleteAccountManagerRequest, UndeleteAccountManagerResponse,
+    UpdateAccountManagerRequest, UpdateAccountManagerResponse,
+};
+use tonic::{Request, Response, Status};
+
+use super::model::{AccountManager as Row, Key};
+use super::{convert, store};
+use crate::personal::Sight;
+use crate::registry::Registry;
+use crate::territory::store as territories;
+
+/// Serves account managers.
+#[derive(Clone)]
+pub(crate) struct AccountManagerRpc {
+    registry: Registry,
+}
+
+impl AccountManagerRpc {
+    pub(crate) fn new(registry: Registry) -> Self {
+        Self { registry }
+    }
+
+    fn sight(&self, call: &Call) -> Sight {
+        self.registry.sight(call, ACCOUNT_MANAGER_READ_PERSONAL)
+    }
+}
+
+#[tonic::async_trait]
+impl AccountManagerService for AccountManagerRpc {
+    async fn create_account_manager(
+        &self,
+        request: Request<CreateAccountManagerRequest>,
+    ) -> Result<Response<CreateAccountManagerResponse>, Status> {
+        let (call, request) = Call::open(request)?;
+        let key = call.request_key(&request.request_id, &request)?;
+        let (territory_code, patch) = convert::creation(request.account_manager)?;
+        let (sight, id) = (self.sight(&call), guanxi_db::new_id(call.now));
+        let mut transaction = self.registry.begin().await?;
+        if let Some(first) = self.registry.claim(&mut transaction, key.as_ref(), id, call.now).await? {
+            let first = store::get(&mut transaction, &sight.scope, &Key::Id(first)).await?;
+            let account_manager = Some(sight.account_manager(&first));
+            return Ok(Response::new(CreateAccountManagerResponse { account_manager, position: 0 }));
+        }
+        let codes = [territory_code];
+        let found = territories::lock_shared(&mut transaction, &sight.scope, &codes).await?;
+        let manager = patch(Row::blank(id, territories::named(&found, &codes[0])?, call.now));
+        store::save(&mut transaction, &manager).await?;
+        let event = convert::event("account_manager.created", None, &manager);
+        let position = self.registry.commit(transaction, &call, vec![event]).await?;
+        let account_manager = Some(sight.account_manager(&manager));
+        Ok(Response::new(CreateAccountManagerResponse { account_manager, position }))
+    }
+
+    async fn get_account_manager(
+        &self,
+        request: Request<GetAccountManagerRequest>,
+    ) -> Result<Response<GetAccountManagerResponse>, Status> {
+        let (call, request) = Call::open(request)?;
+        let key = convert::key(request.key)?;
+        let sight = self.sight(&call);
+        let mut connection = self.registry.connection().await?;
+        let manager = store::get(&mut connection, &sight.scope, &key).await?;
+        connection.release();
+        Ok(Response::new(GetAccountManagerResponse { account_manager: Some(sight.account_manager(&manager)) }))
+    }
+
+    async fn list_account_managers(
+        &self,
+        request: Request<ListAccountManagersRequest>,
+    ) -> Result<Response<ListAccountManagersResponse>, Status> {
+        let (call, request) = Call::open(request)?;
+        let query = store::LISTING.query(&PageRequest {
+            page_size: request.page_size,
+            page_token: &request.page_token,
+            filter: &request.filter,
+            order_by: &request.order_by,
+            show_deleted: request.show_deleted,
+            with_total: request.with_total,
+            bound: &[&request.territory_code],
+        })?;
+        let sight = self.sight(&call);
+        let page = self.registry.page::<Row>(&sight.scope, &request.territory_code, query).await?;
+        Ok(Response::new(ListAccountManagersResponse {
+            account_managers: page.rows.iter().map(|manager| sight.account_manager(manager)).collect(),
+            next_page_token: page.next_page_token,
+            total: page.total,
+        }))
+    }
+
+    async fn update_account_manager(
+        &self,
+        request: Request<UpdateAccountManagerRequest>,
+    ) -> Result<Response<UpdateAccountManagerResponse>, Status> {
+        let (call, request) = Call::open(request)?;
+        let key = call.request_key(&request.request_id, &request)?;
+        let update = convert::update(request)?;
+        let sight = self.sight(&call);
+        let mut transaction = self.registry.begin().await?;
+        let codes = update.territory_code.as_slice();
+        let territories = territories::lock_shared(&mut transaction, &sight.scope, codes).await?;
+        let before = store::lock(&mut transaction, &sight.scope, update.id).await?;
+        let mut change = self.registry.change(&call, key, &update.etag, transaction, before).await?;
+        change.decide(|manager| update.apply(manager, &territories))?;
+        let (manager, position) = change.finish("account_manager.updated", store::save, convert::event).await?;
+        let account_manager = Some(sight.account_manager(&manager));
+        Ok(Response::new(UpdateAccountManagerResponse { account_manager, position }))
+    }
+
+    async fn delete_account_manager(
+        &self,
+        request: Request<DeleteAccountManagerRequest>,
+    ) -> Result<Response<DeleteAccountManagerResponse>, Status> {
+        let (call, request) = Call::open(request)?;
+        let key = call.request_key(&request.request_id, &request)?;
+        let (sight, id) = (self.sight(&call), parse_id("id", &request.id)?);
+        let mut transaction = self.registry.begin().await?;
+        let before = store::lock(&mut transaction, &sight.scope, id).await?;
+        let mut change = self.registry.change(&call, key, &request.etag, transaction, before).await?;
+        change.decide(|manager| manager.deleted(call.now))?;
+        let (manager, position) = change.finish("account_manager.deleted", store::save, convert::event).await?;
+        let account_manager = Some(sight.account_manager(&manager));
+        Ok(Response::new(DeleteAccountManagerResponse { account_manager, position }))
+    }
+
+    async fn undelete_account_manager(
+        &self,
+        request: Request<UndeleteAccountManagerRequest>,
+    ) -> Result<Response<UndeleteAccountManagerResponse>, Status> {
+        let (call, request) = Call::open(request)?;
+        let key = call.request_key(&request.request_id, &request)?;
+        let (sight, id) = (self.sight(&call), parse_id("id", &request.id)?);
+        let mut transaction = self.registry.begin().await?;
+        let before = store::lock(&mut transaction, &sight.scope, id).await?;
+        let mut change = self.registry.change(&call, key, &request.etag, transaction, before).await?;
+        change.decide(Row::undeleted)?;
+        let (manager, position) = change.finish("account_manager.undeleted", store::save, convert::event).await?;
+        let account_manager = Some(sight.account_manager(&manager));
+        Ok(Response::new(UndeleteAccountManagerResponse { account_manager, position }))
+    }
+}

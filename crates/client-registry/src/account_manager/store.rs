@@ -1,0 +1,96 @@
+//! SQL of account managers.
+
+use guanxi_auth::Scope;
+use guanxi_db::PgConnection;
+use guanxi_filter::{Field, Kind, Listing, Order};
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::model::{AccountManager, Channel, Key};
+use crate::error::Error;
+
+/// The manager of a key, or the refusal that it does not exist for this scope.
+pub(super) async fn get(connection: &mut PgConnection, scope: &Scope, key: &Key) -> Result<AccountManager, Error> {
+    let (id, employee_number, value) = match key {
+        Key::Id(id) => (Some(*id), None, id.to_string()),
+        Key::EmployeeNumber(number) => (None, Some(number), number.clone()),
+    };
+    let found = sqlx::query_as!(
+        AccountManager,
+        r#"select id, employee_number, name, phone, territory_code, territory_path, channel as "channel: Channel", grade,
+            industry_codes, skills, version, create_time, update_time, delete_time
+        from client_registry.account_manager where id = $1 or employee_number = $2"#,
+        id,
+        employee_number,
+    )
+    .fetch_optional(connection)
+    .await?;
+    let visible = found.filter(|manager| scope.contains(&manager.territory_path));
+    visible.ok_or(Error::NotFound { resource: "account_manager", value })
+}
+
+/// The manager of an id for a change of it.
+pub(super) async fn lock(connection: &mut PgConnection, scope: &Scope, id: Uuid) -> Result<AccountManager, Error> {
+    sqlx::query_scalar!("select id from client_registry.account_manager where id = $1 for no key update", id)
+        .fetch_optional(&mut *connection)
+        .await?;
+    get(connection, scope, &Key::Id(id)).await
+}
+
+/// Saves a new manager, or everything that can change of one that is locked.
+pub(super) async fn save(connection: &mut PgConnection, manager: &AccountManager) -> Result<(), Error> {
+    let saved = sqlx::query_scalar!(
+        "insert into client_registry.account_manager (id, employee_number, name, phone, territory_code, territory_path, channel, \
+         grade, industry_codes, skills, version, create_time, update_time, delete_time) \
+         select id, employee_number, name, phone, territory_code, territory_path, channel, grade, industry_codes, skills, \
+         version, create_time, update_time, delete_time \
+         from jsonb_to_record($1) as new (id uuid, employee_number text, name text, phone text, territory_code text, \
+         territory_path text, channel text, grade integer, industry_codes text[], skills text[], version bigint, \
+         create_time timestamptz, update_time timestamptz, delete_time timestamptz) \
+         on conflict (id) do update set name = excluded.name, phone = excluded.phone, territory_code = excluded.territory_code, \
+         territory_path = excluded.territory_path, channel = excluded.channel, grade = excluded.grade, \
+         industry_codes = excluded.industry_codes, skills = excluded.skills, version = excluded.version, \
+         update_time = excluded.update_time, delete_time = excluded.delete_time \
+         returning id",
+        Json(manager) as _,
+    )
+    .fetch_one(connection)
+    .await;
+    match saved.map_err(guanxi_db::Error::from) {
+        Err(error) if error.constraint() == Some("account_manager_employee_number_key") => {
+            let value = manager.employee_number.clone();
+            Err(Error::Exists { resource: "account_manager", field: "employee_number", value })
+        }
+        saved => Ok(saved.map(|_id| ())?),
+    }
+}
+
+/// How account managers are listed.
+pub(super) static LISTING: Listing = Listing {
+    name: "account_manager",
+    columns: "id, employee_number, name, phone, territory_code, territory_path, channel, grade, industry_codes, skills, \
+         version, create_time, update_time, delete_time",
+    from: "client_registry.account_manager",
+    id: "id",
+    path: Some("territory_path"),
+    live: Some("delete_time is null"),
+    fields: &[
+        Field { name: "employee_number", column: "employee_number", kind: Kind::Text },
+        Field { name: "territory_code", column: "territory_code", kind: Kind::Text },
+        Field { name: "channel", column: "channel", kind: Kind::Enum(&CHANNELS) },
+        Field { name: "grade", column: "grade", kind: Kind::Integer },
+        Field { name: "industry_codes", column: "industry_codes", kind: Kind::TextList },
+        Field { name: "skills", column: "skills", kind: Kind::TextList },
+        Field { name: "create_time", column: "create_time", kind: Kind::Instant },
+        Field { name: "update_time", column: "update_time", kind: Kind::Instant },
+    ],
+    orders: &[Order { name: "territory", key: Some("territory_path"), descending: false }],
+    default_page_size: 50,
+    max_page_size: 1_000,
+};
+
+const CHANNELS: [(&str, &str); 3] = [
+    ("ACCOUNT_MANAGER_CHANNEL_FIELD", "FIELD"),
+    ("ACCOUNT_MANAGER_CHANNEL_PHONE", "PHONE"),
+    ("ACCOUNT_MANAGER_CHANNEL_INDUSTRY", "INDUSTRY"),
+];
