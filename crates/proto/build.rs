@@ -19,7 +19,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let encoded = compiler.encode_file_descriptor_set();
     let pool = DescriptorPool::decode(encoded.as_slice())?;
     every_method_has_a_rule(&pool)?;
-    fs::write(PathBuf::from(std::env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?).join("descriptor_set.bin"), encoded)?;
+    fs::write(
+        PathBuf::from(std::env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?).join("descriptor_set.bin"),
+        encoded,
+    )?;
 
     // Maps are sorted, so that equal messages have equal bytes: digests of requests depend on it.
     let mut config = tonic_prost_build::Config::new();

@@ -76,12 +76,16 @@ impl From<Error> for Refusal {
                 .with("resource", resource)
                 .with("field", field)
                 .with("value", value),
-            Error::RequestIdReused(value) => Refusal::new(Code::AlreadyExists, Shared::RequestIdReused).with("value", value),
+            Error::RequestIdReused(value) => {
+                Refusal::new(Code::AlreadyExists, Shared::RequestIdReused).with("value", value)
+            }
             Error::StateForbids { state, expected } => Refusal::new(Code::FailedPrecondition, Shared::StateForbids)
                 .with("state", state)
                 .with("expected", expected),
             Error::LevelNotBelowParent { level, parent_level } => {
-                precondition(ErrorReason::TerritoryLevelNotBelowParent).with("level", level).with("parent_level", parent_level)
+                precondition(ErrorReason::TerritoryLevelNotBelowParent)
+                    .with("level", level)
+                    .with("parent_level", parent_level)
             }
             Error::TerritoryCycle { code, parent_code } => {
                 precondition(ErrorReason::TerritoryCycle).with("code", code).with("parent_code", parent_code)
@@ -92,7 +96,9 @@ impl From<Error> for Refusal {
             Error::AccountCycle { parent_account_id } => {
                 precondition(ErrorReason::AccountCycle).with("parent_account_id", parent_account_id)
             }
-            Error::AccountHasSubsidiaries { count } => precondition(ErrorReason::AccountHasSubsidiaries).with("count", count),
+            Error::AccountHasSubsidiaries { count } => {
+                precondition(ErrorReason::AccountHasSubsidiaries).with("count", count)
+            }
             Error::AccountTreeTooDeep { max } => precondition(ErrorReason::AccountTreeTooDeep).with("max", max),
             Error::AccountNotDeleted => Refusal::new(Code::AlreadyExists, reason(ErrorReason::AccountNotDeleted)),
         }

@@ -8,7 +8,9 @@ use std::collections::HashSet;
 use guanxi_db::Transaction;
 use guanxi_events::NewEvent;
 use guanxi_grpc::{Answers, Call, Refusal, Violation, Violations, language, number, parse_id};
-use guanxi_proto::client_registry::v1::{ErrorReason, ImportMode, ImportOptions, ImportProgress, RejectedRow, RowViolation};
+use guanxi_proto::client_registry::v1::{
+    ErrorReason, ImportMode, ImportOptions, ImportProgress, RejectedRow, RowViolation,
+};
 use guanxi_proto::errors::v1::ErrorReason as Shared;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status, Streaming};
@@ -83,9 +85,10 @@ impl TryFrom<ImportOptions> for Import {
             Ok(ImportMode::ReportDifferences) => Mode::ReportDifferences,
             Err(_) => {
                 violations.push(
-                    Violation::new("options.mode", Shared::UnknownValue)
-                        .with("value", options.mode)
-                        .with("expected", "IMPORT_MODE_UPDATE, IMPORT_MODE_INSERT_ONLY, IMPORT_MODE_REPORT_DIFFERENCES"),
+                    Violation::new("options.mode", Shared::UnknownValue).with("value", options.mode).with(
+                        "expected",
+                        "IMPORT_MODE_UPDATE, IMPORT_MODE_INSERT_ONLY, IMPORT_MODE_REPORT_DIFFERENCES",
+                    ),
                 );
                 Mode::Update
             }
@@ -155,7 +158,9 @@ async fn answer_one<R: Rows>(
     let mut attempt = 1;
     loop {
         match import.settle(registry, noun, call, &rows).await {
-            Err(Error::Database(guanxi_db::Error::Conflict(_) | guanxi_db::Error::Constraint { .. })) if attempt < ATTEMPTS => {
+            Err(Error::Database(guanxi_db::Error::Conflict(_) | guanxi_db::Error::Constraint { .. }))
+                if attempt < ATTEMPTS =>
+            {
                 attempt += 1;
             }
             outcome => return outcome.map(R::answer),
@@ -164,11 +169,18 @@ async fn answer_one<R: Rows>(
 }
 
 impl Import {
-    async fn settle<R: Rows>(&self, registry: &Registry, noun: &R, call: &Call, rows: &[R::Row]) -> Result<ImportProgress, Error> {
+    async fn settle<R: Rows>(
+        &self,
+        registry: &Registry,
+        noun: &R,
+        call: &Call,
+        rows: &[R::Row],
+    ) -> Result<ImportProgress, Error> {
         let mut transaction = registry.begin().await?;
         let numbers: Vec<i64> = rows.iter().map(R::number).collect();
         let settled = self.settled(&mut transaction, call, R::NOUN, &numbers).await?;
-        let mut progress = ImportProgress { last_row_number: numbers.iter().copied().max().unwrap_or_default(), ..Default::default() };
+        let mut progress =
+            ImportProgress { last_row_number: numbers.iter().copied().max().unwrap_or_default(), ..Default::default() };
         let mut fresh = Vec::new();
         let mut previous = 0;
         for (row, row_number) in rows.iter().zip(&numbers) {
@@ -206,7 +218,13 @@ impl Import {
     }
 
     /// Which of the rows an earlier message settled. Locks the import, so that simultaneous messages of it follow each other.
-    async fn settled(&self, transaction: &mut Transaction, call: &Call, noun: &str, rows: &[i64]) -> Result<HashSet<i64>, Error> {
+    async fn settled(
+        &self,
+        transaction: &mut Transaction,
+        call: &Call,
+        noun: &str,
+        rows: &[i64],
+    ) -> Result<HashSet<i64>, Error> {
         if self.dry_run {
             return Ok(HashSet::new());
         }

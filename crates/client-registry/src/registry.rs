@@ -89,7 +89,12 @@ impl Registry {
     }
 
     /// Commits a change with its events; returns the position of the last one, 0 without any. The caller's next call meets the change.
-    pub(crate) async fn commit(&self, transaction: Transaction, call: &Call, events: Vec<NewEvent>) -> Result<i64, Error> {
+    pub(crate) async fn commit(
+        &self,
+        transaction: Transaction,
+        call: &Call,
+        events: Vec<NewEvent>,
+    ) -> Result<i64, Error> {
         let shapes_tree = events.iter().any(|event| event.noun == "territory");
         let position = self.outbox.commit(transaction, call, events).await?;
         if shapes_tree {

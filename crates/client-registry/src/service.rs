@@ -61,7 +61,11 @@ pub async fn migrate(owner_url: &str) -> Result<(), StartError> {
 }
 
 /// Serves until `stop` resolves. `listener` replaces the address of the settings where a test brings its own.
-pub async fn serve(settings: &Settings, listener: Option<TcpListener>, stop: impl Future<Output = ()>) -> Result<(), StartError> {
+pub async fn serve(
+    settings: &Settings,
+    listener: Option<TcpListener>,
+    stop: impl Future<Output = ()>,
+) -> Result<(), StartError> {
     if let Some(owner_url) = &settings.database.owner_database_url {
         migrate(owner_url).await?;
     }

@@ -96,13 +96,21 @@ impl Database {
 
     /// Leases a connection for statements that each stand for themselves. Waits for one, first come, first served.
     pub async fn connection(&self) -> Result<Connection, Error> {
-        let permit = Arc::clone(&self.0.permits).acquire_owned().await.map_err(|_closed| Error::Unavailable(sqlx::Error::PoolClosed))?;
+        let permit = Arc::clone(&self.0.permits)
+            .acquire_owned()
+            .await
+            .map_err(|_closed| Error::Unavailable(sqlx::Error::PoolClosed))?;
         let idle = self.0.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let session = match idle {
             Some(session) => session,
             None => self.0.open().await?,
         };
-        let span = tracing::info_span!("database", otel.kind = "client", db.system = "postgresql", db.namespace = self.0.schema);
+        let span = tracing::info_span!(
+            "database",
+            otel.kind = "client",
+            db.system = "postgresql",
+            db.namespace = self.0.schema
+        );
         Ok(Connection { session: Some(session), permit: Some(permit), home: Arc::clone(&self.0), _span: span })
     }
 

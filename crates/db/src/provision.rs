@@ -59,7 +59,11 @@ async fn run(admin: &mut PgConnection, statement: String) -> Result<(), Error> {
 
 async fn tolerate_existing(admin: &mut PgConnection, statement: String) -> Result<(), Error> {
     match run(admin, statement).await {
-        Err(Error::Unexpected(sqlx::Error::Database(error))) if matches!(error.code().as_deref(), Some("42710" | "42P06")) => Ok(()),
+        Err(Error::Unexpected(sqlx::Error::Database(error)))
+            if matches!(error.code().as_deref(), Some("42710" | "42P06")) =>
+        {
+            Ok(())
+        }
         // Two that create the same at the same moment meet at the unique index of the catalogue.
         Err(Error::Constraint { name, .. }) if name.starts_with("pg_") => Ok(()),
         outcome => outcome,

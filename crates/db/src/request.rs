@@ -92,7 +92,12 @@ impl Transaction {
     /// Claims a request id for a change of `resource_id`, or says what the first request did. A simultaneous claim waits for the
     /// outcome of the first. Without a key every request is the first.
     #[expect(clippy::disallowed_methods, reason = "the statements carry the name of the service's schema")]
-    pub async fn claim(&mut self, key: Option<&RequestKey>, resource_id: Uuid, now: OffsetDateTime) -> Result<Claim, Error> {
+    pub async fn claim(
+        &mut self,
+        key: Option<&RequestKey>,
+        resource_id: Uuid,
+        now: OffsetDateTime,
+    ) -> Result<Claim, Error> {
         let Some(key) = key else { return Ok(Claim::First) };
         let statements = self.requests();
         let claimed = sqlx::query(statements.claim)

@@ -67,7 +67,9 @@ impl TryFrom<ListChangesRequest> for Query {
         let mut violations = Violations::default();
         if !is_subject(&request.subject) {
             violations.push(
-                Violation::new("subject", ErrorReason::Format).with("value", &request.subject).with("expected", "<noun>/<UUID>"),
+                Violation::new("subject", ErrorReason::Format)
+                    .with("value", &request.subject)
+                    .with("expected", "<noun>/<UUID>"),
             );
         }
         let page_size = violations.keep(number("page_size", request.page_size, 0, i32::MAX)).unwrap_or_default();
@@ -107,7 +109,10 @@ fn page_token_version(token: &str, subject: &str) -> Option<i64> {
 
 #[tonic::async_trait]
 impl ChangeService for Changes {
-    async fn list_changes(&self, request: Request<ListChangesRequest>) -> Result<Response<ListChangesResponse>, Status> {
+    async fn list_changes(
+        &self,
+        request: Request<ListChangesRequest>,
+    ) -> Result<Response<ListChangesResponse>, Status> {
         let (call, request) = Call::open(request)?;
         let query = Query::try_from(request).map_err(Refusal::from)?;
         let scope = call.scope(&self.paths);
@@ -163,7 +168,9 @@ fn differences(change: &DynamicMessage) -> Vec<FieldChange> {
         change.get_field_by_name(name).filter(|_| set).and_then(|value| value.as_message().cloned())
     };
     let (before, after) = (side("before"), side("after"));
-    let Some(descriptor) = before.as_ref().or(after.as_ref()).map(ReflectMessage::descriptor) else { return Vec::new() };
+    let Some(descriptor) = before.as_ref().or(after.as_ref()).map(ReflectMessage::descriptor) else {
+        return Vec::new();
+    };
     let fields = descriptor.fields().filter(|field| !BOOKKEEPING.contains(&field.name()));
     fields
         .filter_map(|field| {
@@ -179,7 +186,9 @@ fn json(message: Option<&DynamicMessage>, field: &FieldDescriptor) -> String {
     let mut alone = DynamicMessage::new(message.descriptor());
     alone.set_field(field, message.get_field(field).into_owned());
     match serde_json::to_value(&alone) {
-        Ok(serde_json::Value::Object(object)) => object.into_iter().next().map(|(_, value)| value.to_string()).unwrap_or_default(),
+        Ok(serde_json::Value::Object(object)) => {
+            object.into_iter().next().map(|(_, value)| value.to_string()).unwrap_or_default()
+        }
         _ => String::new(),
     }
 }

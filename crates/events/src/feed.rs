@@ -32,7 +32,13 @@ impl Feed {
     /// A feed with the CloudEvents source of its events, for example `guanxi/client-registry`. Events are sent up to the position
     /// `ready`: how far `paths` are known to be as the tree was. An event judged by older paths would be lost to whoever it came to.
     #[must_use]
-    pub fn new(reader: Reader, paths: TerritoryPaths, ready: watch::Receiver<i64>, source: String, stopping: Stopping) -> Self {
+    pub fn new(
+        reader: Reader,
+        paths: TerritoryPaths,
+        ready: watch::Receiver<i64>,
+        source: String,
+        stopping: Stopping,
+    ) -> Self {
         Self { reader, paths, ready, source, stopping }
     }
 
@@ -115,7 +121,8 @@ impl Subscription {
                 }
             }
             position = last;
-            if checked < last && answers.send(Ok(FollowResponse { event: None, checked_position: last })).await.is_err() {
+            if checked < last && answers.send(Ok(FollowResponse { event: None, checked_position: last })).await.is_err()
+            {
                 return;
             }
         }

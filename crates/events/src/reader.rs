@@ -124,7 +124,10 @@ async fn follow(reader: Reader) {
     let mut listener = None;
     loop {
         if listener.is_none() {
-            listener = listen(&reader.0.database).await.inspect_err(|error| tracing::debug!(%error, "no notifications for now")).ok();
+            listener = listen(&reader.0.database)
+                .await
+                .inspect_err(|error| tracing::debug!(%error, "no notifications for now"))
+                .ok();
         }
         if let Err(error) = reader.catch_up().await {
             tracing::warn!(error = &error as &dyn std::error::Error, "the event table cannot be read");

@@ -111,7 +111,10 @@ impl StoredEvent {
 
     /// The event on the wire, for a scope that sees it whole or sees it leave.
     pub(crate) fn envelope(&self, scope: &Scope, paths: &TerritoryPaths, source: &str, left: bool) -> Event {
-        let payload = Any { type_url: self.payload_type.clone(), value: if left { Vec::new() } else { self.payload(scope, paths) } };
+        let payload = Any {
+            type_url: self.payload_type.clone(),
+            value: if left { Vec::new() } else { self.payload(scope, paths) },
+        };
         Event {
             position: self.position,
             id: self.id.to_string(),

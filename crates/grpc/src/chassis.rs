@@ -76,12 +76,15 @@ impl Shared {
         let now = now();
         let token = request.headers().get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         // RFC 9110, section 11.1: the scheme is compared without case.
-        let token = token.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let token =
+            token.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         let principal = self.verifier.verify(token.map_or("", |(_, token)| token.trim()), now).map_err(refuse_token)?;
         let caller = Caller { principal };
         let permission = method.rule.permission.unwrap_or_default();
         if !method.rule.allows(&caller) {
-            return Err(Refusal::new(Code::PermissionDenied, ErrorReason::PermissionMissing).with("permission", permission));
+            return Err(
+                Refusal::new(Code::PermissionDenied, ErrorReason::PermissionMissing).with("permission", permission)
+            );
         }
         let traceparent = guanxi_telemetry::current_traceparent();
         Ok(Call { caller, method: method.name, permission, now, traceparent })

@@ -105,7 +105,10 @@ mod tests {
             Clone::clone,
         );
         let fields: Vec<String> = violations.into_inner().into_iter().map(|violation| violation.field).collect();
-        assert_eq!((kept, fields), (vec!["a".to_owned(), "b".to_owned()], vec!["tags[1]".to_owned(), "tags[2]".to_owned()]));
+        assert_eq!(
+            (kept, fields),
+            (vec!["a".to_owned(), "b".to_owned()], vec!["tags[1]".to_owned(), "tags[2]".to_owned()])
+        );
     }
 
     #[test]

@@ -19,7 +19,10 @@ impl IdentityService for Identity {
         Ok(Response::new(WhoAmIResponse {
             subject: principal.subject.clone(),
             grants: grants
-                .map(|grant| pb::Grant { role: grant.role.name().to_owned(), territory_code: grant.territory_code.clone() })
+                .map(|grant| pb::Grant {
+                    role: grant.role.name().to_owned(),
+                    territory_code: grant.territory_code.clone(),
+                })
                 .collect(),
             permissions: call.caller.permissions().into_iter().map(str::to_owned).collect(),
             expire_time: Some(timestamp(principal.expire_time)),

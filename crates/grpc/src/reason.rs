@@ -66,7 +66,9 @@ static TEXTS: LazyLock<Texts> = LazyLock::new(|| {
             let options = value.options();
             let text = options.get_extension(&extension);
             let Value::Message(text) = text.as_ref() else { continue };
-            let part = |name| text.get_field_by_name(name).and_then(|part| part.as_str().map(str::to_owned)).unwrap_or_default();
+            let part = |name| {
+                text.get_field_by_name(name).and_then(|part| part.as_str().map(str::to_owned)).unwrap_or_default()
+            };
             texts.insert((package, &*value.name().to_owned().leak()), (part("zh"), part("en")));
         }
     }
@@ -86,7 +88,12 @@ mod tests {
             let (zh, en) = &TEXTS[&(&*package.leak(), &*value.name().to_owned().leak())];
             assert!(!zh.is_empty() && !en.is_empty(), "{} has no text", value.full_name());
             let holes = |text: &str| {
-                let mut names: Vec<String> = text.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name.to_owned()).collect();
+                let mut names: Vec<String> = text
+                    .split('{')
+                    .skip(1)
+                    .filter_map(|rest| rest.split_once('}'))
+                    .map(|(name, _)| name.to_owned())
+                    .collect();
                 names.sort();
                 names
             };
@@ -97,7 +104,10 @@ mod tests {
     #[test]
     fn values_fill_the_text() {
         let values = [("max", "20".to_owned()), ("length", "21".to_owned())];
-        assert_eq!(Reason::from(ErrorReason::TooLong).text(Language::English, &values), "At most 20 characters, got 21.");
+        assert_eq!(
+            Reason::from(ErrorReason::TooLong).text(Language::English, &values),
+            "At most 20 characters, got 21."
+        );
         assert_eq!(Reason::from(ErrorReason::TooLong).text(Language::Chinese, &values), "最多 20 个字符，现有 21 个。");
         assert_eq!(Reason::from(ErrorReason::TooLong).name(), "TOO_LONG");
     }

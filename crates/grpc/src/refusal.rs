@@ -185,7 +185,11 @@ impl From<Refusal> for Status {
         let mut details = ErrorDetails::new();
         let metadata: Vec<(String, String)> =
             refusal.values.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-        details.set_error_info(refusal.reason.name(), refusal.reason.domain(), metadata.into_iter().collect::<HashMap<_, _>>());
+        details.set_error_info(
+            refusal.reason.name(),
+            refusal.reason.domain(),
+            metadata.into_iter().collect::<HashMap<_, _>>(),
+        );
         details.set_localized_message(language.tag(), refusal.reason.text(language, &refusal.values));
         if !refusal.violations.is_empty() {
             let mut room = MAX_VIOLATION_BYTES;

@@ -188,7 +188,9 @@ pub async fn health_check(address: SocketAddr) -> Result<(), Error> {
 }
 
 /// Runs a process on one thread: its work is round trips, and waking another core costs more than it brings.
-pub fn block_on<T>(future: impl Future<Output = Result<T, Box<dyn std::error::Error>>>) -> Result<T, Box<dyn std::error::Error>> {
+pub fn block_on<T>(
+    future: impl Future<Output = Result<T, Box<dyn std::error::Error>>>,
+) -> Result<T, Box<dyn std::error::Error>> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(future)
 }
 

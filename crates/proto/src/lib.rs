@@ -1,5 +1,11 @@
 //! Generated messages, stubs and server traits of every service, and the descriptor set they came from. No logic lives here.
-#![expect(missing_docs, clippy::pedantic, clippy::allow_attributes, clippy::allow_attributes_without_reason, reason = "generated code; the protos carry the comments")]
+#![expect(
+    missing_docs,
+    clippy::pedantic,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    reason = "generated code; the protos carry the comments"
+)]
 
 use std::sync::LazyLock;
 

@@ -20,7 +20,8 @@ async fn main() -> ExitCode {
         eprintln!("usage: with_database COMMAND [ARGUMENT]...");
         return ExitCode::from(64);
     };
-    let binaries = Binaries::find(&default_cache(std::env::home_dir().as_deref()), &|step| eprintln!("{step}")).unwrap();
+    let binaries =
+        Binaries::find(&default_cache(std::env::home_dir().as_deref()), &|step| eprintln!("{step}")).unwrap();
     let folder = std::env::temp_dir().join(format!("guanxi-prepare-{}", std::process::id()));
     let server = Server::start(&binaries, &StartOptions::new(folder, Durability::Throwaway)).unwrap();
     let url = server.url(SUPERUSER, "postgres");

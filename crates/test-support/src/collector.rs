@@ -83,7 +83,11 @@ impl Collector {
     #[must_use]
     pub fn has_metric(&self, name: &str) -> bool {
         let received = self.received.metrics.lock().unwrap();
-        received.iter().flat_map(|each| &each.scope_metrics).flat_map(|scope| &scope.metrics).any(|metric| metric.name == name)
+        received
+            .iter()
+            .flat_map(|each| &each.scope_metrics)
+            .flat_map(|scope| &scope.metrics)
+            .any(|metric| metric.name == name)
     }
 
     fn metric(&self, name: &str) -> Data {

@@ -25,7 +25,8 @@ impl Keys {
         let folder = std::env::temp_dir().join(format!("guanxi-keys-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let keys = Self { people: SigningKey::generate().unwrap(), service: SigningKey::generate().unwrap(), folder };
-        write_key_set(&keys.jwks(), &[keys.people.public_key(None), keys.service.public_key(Some("service:kpi"))]).unwrap();
+        write_key_set(&keys.jwks(), &[keys.people.public_key(None), keys.service.public_key(Some("service:kpi"))])
+            .unwrap();
         keys
     }
 

@@ -1,5 +1,10 @@
 //! What tests share: a database of their own, and tokens.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::missing_panics_doc, reason = "a test that cannot be set up fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "a test that cannot be set up fails"
+)]
 
 mod collector;
 mod database;

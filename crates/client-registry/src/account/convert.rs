@@ -112,7 +112,10 @@ pub(super) fn period(period: Period) -> pb::TierPeriod {
 pub(super) fn event(kind: &'static str, before: Option<&Account>, after: &Account, reason: &str) -> NewEvent {
     let lies = |account: &Account| place(&account.territory_code, &account.territory_path);
     let mention = |field, account: &Account| Some((field, account.parent_territory_code.clone()?));
-    let parents = [before.and_then(|before| mention("before.parent_account_id", before)), mention("after.parent_account_id", after)];
+    let parents = [
+        before.and_then(|before| mention("before.parent_account_id", before)),
+        mention("after.parent_account_id", after),
+    ];
     let (mut old, mut new) = (before.map(wire), wire(after));
     let changed_personal_fields = personal::withhold(&mut old, &mut new);
     let change = AccountChange { before: old, after: Some(new), reason: reason.to_owned(), changed_personal_fields };
@@ -163,7 +166,9 @@ pub(super) fn key(key: Option<get_account_request::Key>) -> Result<Key, Violatio
         None => Err(Violation::required("key")),
         Some(get_account_request::Key::Id(id)) => Ok(Key::Id(parse_id("id", &id)?)),
         Some(get_account_request::Key::CreditCode(code)) if code.is_empty() => Err(Violation::required("credit_code")),
-        Some(get_account_request::Key::CreditCode(code)) => Ok(Key::CreditCode(patch::credit_code("credit_code", &code)?)),
+        Some(get_account_request::Key::CreditCode(code)) => {
+            Ok(Key::CreditCode(patch::credit_code("credit_code", &code)?))
+        }
         Some(get_account_request::Key::ExternalId(id)) => {
             patch::external_id("external_id", &id)?;
             Ok(Key::ExternalId { system: id.system, value: id.value.trim().to_owned() })
@@ -182,7 +187,11 @@ pub(super) fn ids(ids: &[String]) -> Result<Vec<Uuid>, Violations> {
         violations.push(Violation::new("ids", ErrorReason::TooMany).with("max", MAX).with("count", ids.len()));
         return Err(violations);
     }
-    let parsed = ids.iter().enumerate().filter_map(|(index, id)| violations.keep(parse_id(&format!("ids[{index}]"), id))).collect();
+    let parsed = ids
+        .iter()
+        .enumerate()
+        .filter_map(|(index, id)| violations.keep(parse_id(&format!("ids[{index}]"), id)))
+        .collect();
     if violations.is_empty() { Ok(parsed) } else { Err(violations) }
 }
 
@@ -230,9 +239,9 @@ fn day(field: &str, value: &str) -> Result<Option<Date>, Violation> {
     // A year with a sign reaches farther than the dates of Postgres.
     let plain = value.starts_with(|first: char| first.is_ascii_digit());
     let day = Date::parse(value, format_description!("[year]-[month]-[day]")).ok();
-    day.filter(|_| plain)
-        .map(Some)
-        .ok_or_else(|| Violation::new(field, ErrorReason::Format).with("value", value).with("expected", "a day, 2026-03-01"))
+    day.filter(|_| plain).map(Some).ok_or_else(|| {
+        Violation::new(field, ErrorReason::Format).with("value", value).with("expected", "a day, 2026-03-01")
+    })
 }
 
 /// Reads a search: what to look for, and how many.
@@ -246,9 +255,9 @@ pub(super) fn search(request: &pb::SearchAccountsRequest) -> Result<(Query, usiz
         Err(QueryError::TooShort) => {
             Err(Violation::new("query", reason(Own::QueryTooShort)).with("value", &request.query))
         }
-        Err(QueryError::TooLong) => {
-            Err(Violation::new("query", ErrorReason::TooLong).with("max", MAX_CHARACTERS).with("length", request.query.chars().count()))
-        }
+        Err(QueryError::TooLong) => Err(Violation::new("query", ErrorReason::TooLong)
+            .with("max", MAX_CHARACTERS)
+            .with("length", request.query.chars().count())),
     });
     let size = violations.keep(number("page_size", request.page_size, 0, i32::MAX));
     match (query, size) {
@@ -262,7 +271,9 @@ pub(super) fn search(request: &pb::SearchAccountsRequest) -> Result<(Query, usiz
 
 /// The nodes of a hierarchy, parents first, with their depth below the topmost one.
 pub(super) fn nodes(tree: &[(&Account, i32)], sight: &Sight) -> Vec<pb::AccountTreeNode> {
-    tree.iter().map(|(account, depth)| pb::AccountTreeNode { account: Some(sight.account(account)), depth: *depth }).collect()
+    tree.iter()
+        .map(|(account, depth)| pb::AccountTreeNode { account: Some(sight.account(account)), depth: *depth })
+        .collect()
 }
 
 /// Names of the fields in which two versions of an account differ.

@@ -101,7 +101,11 @@ fn score(fit: Fit, closeness: f32) -> f64 {
 }
 
 /// Rows that hold every gram, and every place in their address or above them, shorter names first.
-async fn contained_sorted(connection: &mut PgConnection, wanted: &Contained, bounds: &Bounds) -> Result<Vec<Found>, Error> {
+async fn contained_sorted(
+    connection: &mut PgConnection,
+    wanted: &Contained,
+    bounds: &Bounds,
+) -> Result<Vec<Found>, Error> {
     let found = sqlx::query_as!(
         Found,
         r#"select id, array_remove(array[legal_name, short_name] || aliases, null) as "names!", address,
@@ -126,7 +130,11 @@ async fn contained_sorted(connection: &mut PgConnection, wanted: &Contained, bou
 }
 
 /// Rows that hold every gram, in any order: where all grams are common, sorting would read a tenth of the table.
-async fn contained_unsorted(connection: &mut PgConnection, wanted: &Contained, bounds: &Bounds) -> Result<Vec<Found>, Error> {
+async fn contained_unsorted(
+    connection: &mut PgConnection,
+    wanted: &Contained,
+    bounds: &Bounds,
+) -> Result<Vec<Found>, Error> {
     let found = sqlx::query_as!(
         Found,
         r#"select id, array_remove(array[legal_name, short_name] || aliases, null) as "names!", address,

@@ -109,7 +109,9 @@ impl Row {
 
     fn required(&self) -> Result<(), Violations> {
         let mut violations = Violations::default();
-        for (field, filled) in [("legal_name", self.patch.legal_name.is_some()), ("territory_code", self.patch.territory_code.is_some())] {
+        for (field, filled) in
+            [("legal_name", self.patch.legal_name.is_some()), ("territory_code", self.patch.territory_code.is_some())]
+        {
             if !filled {
                 violations.push(Violation::new(format!("account.{field}"), Shared::Required));
             }
@@ -274,7 +276,8 @@ impl Batch {
     /// Levels of the subtree of an account, with what earlier rows of the message hung into it.
     fn height(&self, account: &Account) -> usize {
         let below = self.accounts.values().filter(|below| below.tree_path.starts_with(&account.tree_path));
-        let heights = below.map(|below| below.depth() - account.depth() + self.heights.get(&below.id).copied().unwrap_or(1));
+        let heights =
+            below.map(|below| below.depth() - account.depth() + self.heights.get(&below.id).copied().unwrap_or(1));
         heights.max().unwrap_or(1)
     }
 
@@ -289,7 +292,9 @@ impl Batch {
         let parent = self.owners.get(key).and_then(|id| self.visible(*id));
         parent.map(Some).ok_or_else(|| match key {
             Key::Id(id) => Error::NotFound { resource: "parent account", value: id.to_string() },
-            Key::CreditCode(value) | Key::ExternalId(value) => Error::NotFound { resource: "parent account", value: value.clone() },
+            Key::CreditCode(value) | Key::ExternalId(value) => {
+                Error::NotFound { resource: "parent account", value: value.clone() }
+            }
         })
     }
 
@@ -313,10 +318,18 @@ impl Batch {
 
 /// Who has which of the keys.
 async fn owners(transaction: &mut Transaction, keys: &[Key]) -> Result<HashMap<Key, Uuid>, Error> {
-    let codes: Vec<String> = keys.iter().filter_map(|key| if let Key::CreditCode(code) = key { Some(code.clone()) } else { None }).collect();
-    let ids: Vec<String> = keys.iter().filter_map(|key| if let Key::ExternalId(id) = key { Some(id.clone()) } else { None }).collect();
-    let of_codes = store::ids_of_credit_codes(transaction, &codes).await?.into_iter().map(|(code, id)| (Key::CreditCode(code), id));
-    let of_ids = store::ids_of_external_ids(transaction, &ids).await?.into_iter().map(|(external, id)| (Key::ExternalId(external), id));
+    let codes: Vec<String> =
+        keys.iter().filter_map(|key| if let Key::CreditCode(code) = key { Some(code.clone()) } else { None }).collect();
+    let ids: Vec<String> =
+        keys.iter().filter_map(|key| if let Key::ExternalId(id) = key { Some(id.clone()) } else { None }).collect();
+    let of_codes = store::ids_of_credit_codes(transaction, &codes)
+        .await?
+        .into_iter()
+        .map(|(code, id)| (Key::CreditCode(code), id));
+    let of_ids = store::ids_of_external_ids(transaction, &ids)
+        .await?
+        .into_iter()
+        .map(|(external, id)| (Key::ExternalId(external), id));
     let own: Vec<Uuid> = keys.iter().filter_map(|key| if let Key::Id(id) = key { Some(*id) } else { None }).collect();
     let own = store::find(transaction, &guanxi_auth::Scope::everything(), &own).await?;
     let own = own.into_iter().map(|account| (Key::Id(account.id), account.id));
@@ -334,10 +347,12 @@ fn field(refusal: &Error, row: &ImportAccountRow) -> String {
         Error::NotFound { resource: "account", .. } => "account.id".to_owned(),
         Error::NotFound { resource: "territory", .. } => "account.territory_code".to_owned(),
         Error::Exists { field, .. } => format!("account.{field}"),
-        Error::NotFound { .. } | Error::AccountCycle { .. } | Error::AccountTreeTooDeep { .. } => match row.parent_external_id {
-            Some(_) => "parent_external_id".to_owned(),
-            None => "account.parent_account_id".to_owned(),
-        },
+        Error::NotFound { .. } | Error::AccountCycle { .. } | Error::AccountTreeTooDeep { .. } => {
+            match row.parent_external_id {
+                Some(_) => "parent_external_id".to_owned(),
+                None => "account.parent_account_id".to_owned(),
+            }
+        }
         _ => "account".to_owned(),
     }
 }

@@ -2,7 +2,9 @@
 
 use guanxi_filter::PageRequest;
 use guanxi_grpc::{Answers, Call, Violation};
-use guanxi_proto::client_registry::v1::{ExportAccountsRequest, ExportAccountsResponse, ListAccountsRequest, ListAccountsResponse};
+use guanxi_proto::client_registry::v1::{
+    ExportAccountsRequest, ExportAccountsResponse, ListAccountsRequest, ListAccountsResponse,
+};
 use guanxi_proto::errors::v1::ErrorReason;
 use prost::Message;
 use tonic::Status;
@@ -52,7 +54,12 @@ impl AccountRpc {
     }
 
     /// Sends page after page.
-    pub(super) async fn export(&self, call: &Call, request: ExportAccountsRequest, answers: Answers<ExportAccountsResponse>) {
+    pub(super) async fn export(
+        &self,
+        call: &Call,
+        request: ExportAccountsRequest,
+        answers: Answers<ExportAccountsResponse>,
+    ) {
         let mut next = ListAccountsRequest {
             territory_code: request.territory_code,
             filter: request.filter,

@@ -6,8 +6,8 @@
 //! account's tier.
 
 mod convert;
-mod find;
 pub mod credit_code;
+mod find;
 mod import;
 mod listing;
 mod model;

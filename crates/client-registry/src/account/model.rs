@@ -292,7 +292,8 @@ mod tests {
         assert_eq!(below.top_among(std::slice::from_ref(&top)).id, below.id);
         assert_eq!(below.top_among(&[top.clone(), hidden]).id, top.id);
         let accounts = [top.clone(), below, beside.clone()];
-        let seen: Vec<_> = connected(&accounts, top.id).into_iter().map(|(account, depth)| (account.id, depth)).collect();
+        let seen: Vec<_> =
+            connected(&accounts, top.id).into_iter().map(|(account, depth)| (account.id, depth)).collect();
         assert_eq!(seen, [(top.id, 0), (beside.id, 1)]);
     }
 

@@ -49,10 +49,12 @@ impl Patch {
             short_name: fields.optional_text("short_name", &account.short_name, 100),
             aliases: fields.texts("aliases", account.aliases, 20, 200),
             credit_code: fields.optional("credit_code", &account.credit_code, credit_code),
-            external_ids: fields.list("external_ids", account.external_ids, 20, |field, id| external_id(field, &id), system).map(|mut ids| {
-                ids.sort();
-                ids
-            }),
+            external_ids: fields
+                .list("external_ids", account.external_ids, 20, |field, id| external_id(field, &id), system)
+                .map(|mut ids| {
+                    ids.sort();
+                    ids
+                }),
             industry_code: fields.optional("industry_code", &account.industry_code, industry::code),
             parent_id: fields.optional("parent_account_id", &account.parent_account_id, parse_id),
             territory_code: fields.required("territory_code", &account.territory_code, territory::code),
@@ -63,7 +65,11 @@ impl Patch {
             }),
             tax_rank: fields.optional_number("tax_rank", account.tax_rank, 1, 10_000_000),
             public_sector: fields.read("public_sector", account.public_sector, |_| Ok(account.public_sector)),
-            legal_representative: fields.optional("legal_representative", &account.legal_representative, personal::name),
+            legal_representative: fields.optional(
+                "legal_representative",
+                &account.legal_representative,
+                personal::name,
+            ),
             source: fields.optional_text("source", &account.source, 50),
             tags: fields.texts("tags", account.tags, 50, 50),
             attributes: fields.read_all("attributes", !account.attributes.is_empty(), |field, violations| {
@@ -104,13 +110,19 @@ fn set<T: Clone>(field: &mut T, value: Option<&T>) {
 }
 
 /// Texts by name.
-fn attributes(field: &str, attributes: BTreeMap<String, String>, violations: &mut Violations) -> Option<BTreeMap<String, String>> {
+fn attributes(
+    field: &str,
+    attributes: BTreeMap<String, String>,
+    violations: &mut Violations,
+) -> Option<BTreeMap<String, String>> {
     if attributes.len() > MAX_ATTRIBUTES {
-        violations.push(Violation::new(field, Shared::TooMany).with("max", MAX_ATTRIBUTES).with("count", attributes.len()));
+        violations
+            .push(Violation::new(field, Shared::TooMany).with("max", MAX_ATTRIBUTES).with("count", attributes.len()));
         return None;
     }
     for (name, value) in &attributes {
-        if name.is_empty() || name.len() > 50 || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        if name.is_empty() || name.len() > 50 || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        {
             let wrong = Violation::new(field, Shared::Format).with("value", name);
             violations.push(wrong.with("expected", "names of 1 to 50 letters, digits and _"));
         }
@@ -158,7 +170,9 @@ fn amount(field: &str, money: &Money) -> Result<(Decimal, String), Violation> {
     }
     let plain = money.amount.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     match Decimal::from_str_exact(&money.amount) {
-        Ok(amount) if plain && amount.scale() <= 4 && amount.trunc().to_string().len() <= 15 => Ok((amount.normalize(), money.currency_code.clone())),
+        Ok(amount) if plain && amount.scale() <= 4 && amount.trunc().to_string().len() <= 15 => {
+            Ok((amount.normalize(), money.currency_code.clone()))
+        }
         _ => Err(Violation::new(format!("{field}.amount"), Shared::Format)
             .with("value", &money.amount)
             .with("expected", "decimal of at most 15 digits before and 4 after the point, not negative")),
@@ -213,7 +227,8 @@ mod tests {
     #[test]
     fn an_amount_is_exact() {
         let of = |amount_: &str| {
-            amount("capital", &Money { currency_code: "CNY".to_owned(), amount: amount_.to_owned() }).map(|(amount, _)| amount.to_string())
+            amount("capital", &Money { currency_code: "CNY".to_owned(), amount: amount_.to_owned() })
+                .map(|(amount, _)| amount.to_string())
         };
         assert_eq!(of("123456789012345.6789").as_deref(), Ok("123456789012345.6789"));
         assert_eq!(of("100.50").as_deref(), Ok("100.5"));

@@ -7,11 +7,12 @@ use guanxi_db::{PgConnection, RequestKey};
 use guanxi_grpc::{Call, number, parse_id};
 use guanxi_proto::client_registry::v1::account_service_server::AccountService;
 use guanxi_proto::client_registry::v1::{
-    Account, ActivateAccountRequest, ActivateAccountResponse, BatchGetAccountsRequest, BatchGetAccountsResponse, CreateAccountRequest,
-    CreateAccountResponse, DeleteAccountRequest, DeleteAccountResponse, ExportAccountsRequest, ExportAccountsResponse, FoundAccount,
-    GetAccountRequest, GetAccountResponse, GetAccountTreeRequest, GetAccountTreeResponse, ImportAccountsRequest,
-    ImportAccountsResponse, ListAccountTierPeriodsRequest, ListAccountTierPeriodsResponse, ListAccountsRequest, ListAccountsResponse,
-    SearchAccountsRequest, SearchAccountsResponse, SetAccountTierRequest, SetAccountTierResponse, UndeleteAccountRequest,
+    Account, ActivateAccountRequest, ActivateAccountResponse, BatchGetAccountsRequest, BatchGetAccountsResponse,
+    CreateAccountRequest, CreateAccountResponse, DeleteAccountRequest, DeleteAccountResponse, ExportAccountsRequest,
+    ExportAccountsResponse, FoundAccount, GetAccountRequest, GetAccountResponse, GetAccountTreeRequest,
+    GetAccountTreeResponse, ImportAccountsRequest, ImportAccountsResponse, ListAccountTierPeriodsRequest,
+    ListAccountTierPeriodsResponse, ListAccountsRequest, ListAccountsResponse, SearchAccountsRequest,
+    SearchAccountsResponse, SetAccountTierRequest, SetAccountTierResponse, UndeleteAccountRequest,
     UndeleteAccountResponse, UpdateAccountRequest, UpdateAccountResponse,
 };
 use tokio_stream::wrappers::ReceiverStream;
@@ -69,7 +70,8 @@ impl AccountRpc {
     ) -> Result<(Change<'a, Row>, Sight, Vec<Territory>), Error> {
         let sight = self.sight(call);
         let mut transaction = self.registry.begin().await?;
-        let territories = territories::lock_shared(&mut transaction, &sight.scope, around.territory_code.as_slice()).await?;
+        let territories =
+            territories::lock_shared(&mut transaction, &sight.scope, around.territory_code.as_slice()).await?;
         if let Some(alone) = around.tree_alone {
             territories::lock_tree(&mut transaction, "account", alone).await?;
         }
@@ -149,7 +151,10 @@ async fn classify(change: &mut Change<'_, Row>, call: &Call, wanted: &Classifica
 
 #[tonic::async_trait]
 impl AccountService for AccountRpc {
-    async fn create_account(&self, request: Request<CreateAccountRequest>) -> Result<Response<CreateAccountResponse>, Status> {
+    async fn create_account(
+        &self,
+        request: Request<CreateAccountRequest>,
+    ) -> Result<Response<CreateAccountResponse>, Status> {
         let (call, request) = Call::open(request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let (patch, territory_code) = convert::new_account(request.account)?;
@@ -159,7 +164,8 @@ impl AccountService for AccountRpc {
             let account = store::get(&mut transaction, &sight.scope, first).await?;
             return Ok(Response::new(CreateAccountResponse { account: Some(sight.account(&account)), position: 0 }));
         }
-        let found = territories::lock_shared(&mut transaction, &sight.scope, std::slice::from_ref(&territory_code)).await?;
+        let found =
+            territories::lock_shared(&mut transaction, &sight.scope, std::slice::from_ref(&territory_code)).await?;
         let mut account = Row::blank(id, call.now, territories::named(&found, &territory_code)?);
         patch.apply(&mut account);
         if let Some(parent_id) = patch.parent_id.flatten() {
@@ -195,7 +201,10 @@ impl AccountService for AccountRpc {
         Ok(Response::new(GetAccountResponse { account: Some(sight.account(account)) }))
     }
 
-    async fn batch_get_accounts(&self, request: Request<BatchGetAccountsRequest>) -> Result<Response<BatchGetAccountsResponse>, Status> {
+    async fn batch_get_accounts(
+        &self,
+        request: Request<BatchGetAccountsRequest>,
+    ) -> Result<Response<BatchGetAccountsResponse>, Status> {
         let (call, request) = Call::open(request)?;
         let ids = convert::ids(&request.ids)?;
         let sight = self.sight(&call);
@@ -210,12 +219,18 @@ impl AccountService for AccountRpc {
         }))
     }
 
-    async fn list_accounts(&self, request: Request<ListAccountsRequest>) -> Result<Response<ListAccountsResponse>, Status> {
+    async fn list_accounts(
+        &self,
+        request: Request<ListAccountsRequest>,
+    ) -> Result<Response<ListAccountsResponse>, Status> {
         let (call, request) = Call::open(request)?;
         Ok(Response::new(self.page(&call, &request).await?))
     }
 
-    async fn search_accounts(&self, request: Request<SearchAccountsRequest>) -> Result<Response<SearchAccountsResponse>, Status> {
+    async fn search_accounts(
+        &self,
+        request: Request<SearchAccountsRequest>,
+    ) -> Result<Response<SearchAccountsResponse>, Status> {
         let (call, request) = Call::open(request)?;
         let (query, wanted) = convert::search(&request)?;
         let sight = self.sight(&call);
@@ -231,11 +246,17 @@ impl AccountService for AccountRpc {
         Ok(Response::new(SearchAccountsResponse { results: results.collect() }))
     }
 
-    async fn update_account(&self, request: Request<UpdateAccountRequest>) -> Result<Response<UpdateAccountResponse>, Status> {
+    async fn update_account(
+        &self,
+        request: Request<UpdateAccountRequest>,
+    ) -> Result<Response<UpdateAccountResponse>, Status> {
         let (call, request) = Call::open(request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let update = Update::try_from(request)?;
-        let around = Around { territory_code: update.patch.territory_code.clone(), tree_alone: update.patch.parent_id.map(|_| true) };
+        let around = Around {
+            territory_code: update.patch.territory_code.clone(),
+            tree_alone: update.patch.parent_id.map(|_| true),
+        };
         let (mut change, sight, territories) = self.begin(&call, key, (update.id, &update.etag), around).await?;
         if !change.repeats {
             change.before.check_live()?;
@@ -246,7 +267,10 @@ impl AccountService for AccountRpc {
         Ok(Response::new(UpdateAccountResponse { account, position }))
     }
 
-    async fn delete_account(&self, request: Request<DeleteAccountRequest>) -> Result<Response<DeleteAccountResponse>, Status> {
+    async fn delete_account(
+        &self,
+        request: Request<DeleteAccountRequest>,
+    ) -> Result<Response<DeleteAccountResponse>, Status> {
         let (call, request) = Call::open(request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let id = parse_id("id", &request.id)?;
@@ -260,7 +284,10 @@ impl AccountService for AccountRpc {
         Ok(Response::new(DeleteAccountResponse { account, position }))
     }
 
-    async fn undelete_account(&self, request: Request<UndeleteAccountRequest>) -> Result<Response<UndeleteAccountResponse>, Status> {
+    async fn undelete_account(
+        &self,
+        request: Request<UndeleteAccountRequest>,
+    ) -> Result<Response<UndeleteAccountResponse>, Status> {
         let (call, request) = Call::open(request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let id = parse_id("id", &request.id)?;
@@ -274,7 +301,10 @@ impl AccountService for AccountRpc {
         Ok(Response::new(UndeleteAccountResponse { account, position }))
     }
 
-    async fn activate_account(&self, request: Request<ActivateAccountRequest>) -> Result<Response<ActivateAccountResponse>, Status> {
+    async fn activate_account(
+        &self,
+        request: Request<ActivateAccountRequest>,
+    ) -> Result<Response<ActivateAccountResponse>, Status> {
         let (call, request) = Call::open(request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let id = parse_id("id", &request.id)?;
@@ -284,7 +314,10 @@ impl AccountService for AccountRpc {
         Ok(Response::new(ActivateAccountResponse { account, position }))
     }
 
-    async fn set_account_tier(&self, request: Request<SetAccountTierRequest>) -> Result<Response<SetAccountTierResponse>, Status> {
+    async fn set_account_tier(
+        &self,
+        request: Request<SetAccountTierRequest>,
+    ) -> Result<Response<SetAccountTierResponse>, Status> {
         let (call, request) = Call::open(request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let wanted = Classification::try_from(request)?;
@@ -308,10 +341,15 @@ impl AccountService for AccountRpc {
         store::get(&mut connection, &sight.scope, id).await?;
         let periods = store::periods(&mut connection, id).await?;
         connection.release();
-        Ok(Response::new(ListAccountTierPeriodsResponse { periods: periods.into_iter().map(convert::period).collect() }))
+        Ok(Response::new(ListAccountTierPeriodsResponse {
+            periods: periods.into_iter().map(convert::period).collect(),
+        }))
     }
 
-    async fn get_account_tree(&self, request: Request<GetAccountTreeRequest>) -> Result<Response<GetAccountTreeResponse>, Status> {
+    async fn get_account_tree(
+        &self,
+        request: Request<GetAccountTreeRequest>,
+    ) -> Result<Response<GetAccountTreeResponse>, Status> {
         let (call, request) = Call::open(request)?;
         let id = parse_id("id", &request.id)?;
         let sight = self.sight(&call);
@@ -342,7 +380,10 @@ impl AccountService for AccountRpc {
 
     type ExportAccountsStream = ReceiverStream<Result<ExportAccountsResponse, Status>>;
 
-    async fn export_accounts(&self, request: Request<ExportAccountsRequest>) -> Result<Response<Self::ExportAccountsStream>, Status> {
+    async fn export_accounts(
+        &self,
+        request: Request<ExportAccountsRequest>,
+    ) -> Result<Response<Self::ExportAccountsStream>, Status> {
         let (call, request) = Call::open(request)?;
         let (service, caller) = (self.clone(), call.clone());
         let work = move |answers| async move { service.export(&caller, request, answers).await };

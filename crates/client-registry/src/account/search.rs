@@ -222,7 +222,9 @@ impl Judge<'_> {
         best(&names, |name| self.whole_fit(name))
             .or_else(|| self.split_fit(candidate, &names))
             .or_else(|| self.token_fit(candidate, &names))
-            .or_else(|| best(&names, |name| self.query.whole.misspells_legal_form_of(name).then_some((Fit::Similar, 1.0))))
+            .or_else(|| {
+                best(&names, |name| self.query.whole.misspells_legal_form_of(name).then_some((Fit::Similar, 1.0)))
+            })
             .or_else(|| best(&names, |name| self.similar_fit(&self.query.whole, name)))
             .or_else(|| self.similar_rest_fit(candidate, &names))
     }

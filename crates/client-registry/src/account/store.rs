@@ -66,7 +66,10 @@ pub(super) async fn lock_all(connection: &mut PgConnection, ids: &[Uuid]) -> Res
 }
 
 /// Who has which credit code.
-pub(super) async fn ids_of_credit_codes(connection: &mut PgConnection, codes: &[String]) -> Result<Vec<(String, Uuid)>, Error> {
+pub(super) async fn ids_of_credit_codes(
+    connection: &mut PgConnection,
+    codes: &[String],
+) -> Result<Vec<(String, Uuid)>, Error> {
     let rows = sqlx::query!(
         r#"select credit_code as "credit_code!", id from client_registry.account where credit_code = any($1)"#,
         codes,
@@ -75,9 +78,15 @@ pub(super) async fn ids_of_credit_codes(connection: &mut PgConnection, codes: &[
 }
 
 /// Who has which external id, as `system=value`.
-pub(super) async fn ids_of_external_ids(connection: &mut PgConnection, ids: &[String]) -> Result<Vec<(String, Uuid)>, Error> {
-    let (systems, values): (Vec<_>, Vec<_>) =
-        ids.iter().filter_map(|id| id.split_once('=')).map(|(system, value)| (system.to_owned(), value.to_owned())).unzip();
+pub(super) async fn ids_of_external_ids(
+    connection: &mut PgConnection,
+    ids: &[String],
+) -> Result<Vec<(String, Uuid)>, Error> {
+    let (systems, values): (Vec<_>, Vec<_>) = ids
+        .iter()
+        .filter_map(|id| id.split_once('='))
+        .map(|(system, value)| (system.to_owned(), value.to_owned()))
+        .unzip();
     let rows = sqlx::query!(
         "select system, value, account_id from client_registry.account_external_id \
          where (system, value) in (select * from unnest($1::text[], $2::text[]))",
@@ -129,7 +138,11 @@ pub(super) async fn insert(connection: &mut PgConnection, accounts: &[Account]) 
 }
 
 /// Saves everything that can change. `keys_changed` says whether external ids may have.
-pub(super) async fn update(connection: &mut PgConnection, accounts: &[Account], keys_changed: bool) -> Result<(), Error> {
+pub(super) async fn update(
+    connection: &mut PgConnection,
+    accounts: &[Account],
+    keys_changed: bool,
+) -> Result<(), Error> {
     if accounts.is_empty() {
         return Ok(());
     }
@@ -158,7 +171,9 @@ pub(super) async fn update(connection: &mut PgConnection, accounts: &[Account], 
         return Ok(());
     }
     let ids: Vec<Uuid> = accounts.iter().map(|account| account.id).collect();
-    sqlx::query!("delete from client_registry.account_external_id where account_id = any($1)", &ids).execute(&mut *connection).await?;
+    sqlx::query!("delete from client_registry.account_external_id where account_id = any($1)", &ids)
+        .execute(&mut *connection)
+        .await?;
     insert_external_ids(connection, accounts).await
 }
 
@@ -190,14 +205,19 @@ fn meaning(outcome: Result<(), sqlx::Error>, accounts: &[Account]) -> Result<(),
     let Err(error) = outcome.map_err(guanxi_db::Error::from) else { return Ok(()) };
     let exists = |field, value: String| Err(Error::Exists { resource: "account", field, value });
     match (error.constraint(), accounts) {
-        (Some("account_credit_code_key"), [account]) => exists("credit_code", account.credit_code.clone().unwrap_or_default()),
+        (Some("account_credit_code_key"), [account]) => {
+            exists("credit_code", account.credit_code.clone().unwrap_or_default())
+        }
         (Some("account_external_id_pkey"), [account]) => exists("external_ids", account.external_ids.join(", ")),
         _ => Err(error.into()),
     }
 }
 
 /// Levels of the subtree of each account, itself included.
-pub(super) async fn heights(connection: &mut PgConnection, accounts: &[Account]) -> Result<HashMap<Uuid, usize>, Error> {
+pub(super) async fn heights(
+    connection: &mut PgConnection,
+    accounts: &[Account],
+) -> Result<HashMap<Uuid, usize>, Error> {
     let ids: Vec<Uuid> = accounts.iter().map(|account| account.id).collect();
     let paths: Vec<String> = accounts.iter().map(|account| account.tree_path.clone()).collect();
     let ends: Vec<String> = paths.iter().map(|path| guanxi_auth::subtree_end(path)).collect();
@@ -238,7 +258,12 @@ pub(super) async fn subsidiary_paths(connection: &mut PgConnection, id: Uuid) ->
 }
 
 /// The live accounts at and below a path that lie in the scope, parents first, at most `limit`.
-pub(super) async fn hierarchy(connection: &mut PgConnection, scope: &Scope, path: &str, limit: i64) -> Result<Vec<Account>, Error> {
+pub(super) async fn hierarchy(
+    connection: &mut PgConnection,
+    scope: &Scope,
+    path: &str,
+    limit: i64,
+) -> Result<Vec<Account>, Error> {
     let (lows, highs): (Vec<String>, Vec<String>) = scope.ranges().into_iter().unzip();
     let ids = sqlx::query_scalar!(
         "select id from client_registry.account \
@@ -291,7 +316,11 @@ pub(super) async fn periods(connection: &mut PgConnection, account_id: Uuid) -> 
 }
 
 /// Ends the period that lasts and begins another.
-pub(super) async fn begin_period(connection: &mut PgConnection, period: &Period, previous_end: Date) -> Result<(), Error> {
+pub(super) async fn begin_period(
+    connection: &mut PgConnection,
+    period: &Period,
+    previous_end: Date,
+) -> Result<(), Error> {
     sqlx::query!(
         "update client_registry.account_tier_period set end_date = $2 where account_id = $1 and end_date is null",
         period.account_id,
@@ -334,8 +363,16 @@ pub(super) static LISTING: Listing = Listing {
         Field { name: "credit_code", column: "account.credit_code", kind: Kind::Text },
         Field { name: "industry_code", column: "account.industry_code", kind: Kind::Text },
         Field { name: "territory_code", column: "account.territory_code", kind: Kind::Text },
-        Field { name: "parent_account_id", column: "account.parent_id", kind: Kind::Shown(&Kind::Id, "parent.territory_path") },
-        Field { name: "tier", column: "account.tier", kind: Kind::Enum(&[("TIER_A", "A"), ("TIER_B", "B"), ("TIER_C", "C")]) },
+        Field {
+            name: "parent_account_id",
+            column: "account.parent_id",
+            kind: Kind::Shown(&Kind::Id, "parent.territory_path"),
+        },
+        Field {
+            name: "tier",
+            column: "account.tier",
+            kind: Kind::Enum(&[("TIER_A", "A"), ("TIER_B", "B"), ("TIER_C", "C")]),
+        },
         Field { name: "state", column: "account.state", kind: Kind::Enum(&STATES) },
         Field { name: "source", column: "account.source", kind: Kind::Text },
         Field { name: "public_sector", column: "account.public_sector", kind: Kind::Boolean },

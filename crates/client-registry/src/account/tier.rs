@@ -46,8 +46,8 @@ mod tests {
 
     #[test]
     fn a_day_is_that_of_shanghai() {
-        assert_eq!(business_day(datetime!(2026-03-01 15:59 UTC)), date!(2026-03-01));
-        assert_eq!(business_day(datetime!(2026-03-01 16:00 UTC)), date!(2026-03-02));
-        assert_eq!(end_before(date!(2026-03-01)), date!(2026-02-28));
+        assert_eq!(business_day(datetime!(2026-03-01 15:59 UTC)), date!(2026 - 03 - 01));
+        assert_eq!(business_day(datetime!(2026-03-01 16:00 UTC)), date!(2026 - 03 - 02));
+        assert_eq!(end_before(date!(2026 - 03 - 01)), date!(2026 - 02 - 28));
     }
 }

@@ -143,7 +143,8 @@ fn patch(
         |field, code| industry::code(field, &code),
         Clone::clone,
     );
-    let skills = fields.texts("skills", sent.skills, 50, 50);
+    // Few and short enough that a full page stays below the 4 MiB that clients take.
+    let skills = fields.texts("skills", sent.skills, 20, 30);
     if let (Some(channel), Some(_)) = (channel, &industry_codes) {
         fields.keep(check_industries(channel, industries));
     }

@@ -41,9 +41,13 @@ pub(super) fn new_territory(prefix: &str, territory: Option<pb::Territory>) -> R
         parent => violations.keep(code(&format!("{prefix}.parent_code"), parent)).map(Some),
     };
     match (code_, name_zh, name_en, level, parent_code) {
-        (Some(code), Some(name_zh), Some(name_en), Some(level), Some(parent_code)) => {
-            Ok(NewTerritory { code, name_zh, name_en: Some(name_en).filter(|name| !name.is_empty()), level, parent_code })
-        }
+        (Some(code), Some(name_zh), Some(name_en), Some(level), Some(parent_code)) => Ok(NewTerritory {
+            code,
+            name_zh,
+            name_en: Some(name_en).filter(|name| !name.is_empty()),
+            level,
+            parent_code,
+        }),
         _ => Err(violations),
     }
 }
@@ -105,11 +109,7 @@ pub(super) fn check_code(code: &str, retired: &[String]) -> Result<(), Error> {
 
 /// A root is for those who see the whole tree; for the others a parent is required.
 pub(super) fn check_root(prefix: &str, scope: &Scope) -> Result<(), Violation> {
-    if scope.is_everything() {
-        Ok(())
-    } else {
-        Err(Violation::required(format!("{prefix}.parent_code")))
-    }
+    if scope.is_everything() { Ok(()) } else { Err(Violation::required(format!("{prefix}.parent_code"))) }
 }
 
 /// Everything wrong with a move at once.
@@ -160,11 +160,20 @@ pub(super) fn deletion(before: &Territory) -> NewEvent {
     event_of("territory.deleted", before, before.version + 1, Some(before), None)
 }
 
-fn event_of(kind: &'static str, subject: &Territory, version: i64, before: Option<&Territory>, after: Option<&Territory>) -> NewEvent {
+fn event_of(
+    kind: &'static str,
+    subject: &Territory,
+    version: i64,
+    before: Option<&Territory>,
+    after: Option<&Territory>,
+) -> NewEvent {
     let mention = |field, side: Option<&Territory>| side.and_then(|side| Some((field, side.parent_code.clone()?)));
     let change = TerritoryChange { before: before.map(recorded), after: after.map(recorded) };
     NewEvent {
-        mentions: mention("before.parent_code", before).into_iter().chain(mention("after.parent_code", after)).collect(),
+        mentions: mention("before.parent_code", before)
+            .into_iter()
+            .chain(mention("after.parent_code", after))
+            .collect(),
         ..registry::event(kind, subject.id, version, None, place(&subject.code, &subject.path), &change)
     }
 }

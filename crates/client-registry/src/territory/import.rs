@@ -48,7 +48,8 @@ impl Rows for TerritoryRpc {
         // Rows may move territories, so the tree is held alone.
         store::lock_tree(transaction, "territory", true).await?;
         let scope = self.registry.scope(call);
-        let parsed: Vec<_> = rows.iter().map(|row| convert::new_territory("territory", row.territory.as_deref().cloned())).collect();
+        let parsed: Vec<_> =
+            rows.iter().map(|row| convert::new_territory("territory", row.territory.as_deref().cloned())).collect();
         let codes = parsed.iter().flatten().flat_map(|new| [Some(new.code.clone()), new.parent_code.clone()]);
         let codes: Vec<String> = codes.flatten().collect();
         let known = store::find(transaction, &Scope::everything(), &codes).await?;
@@ -121,8 +122,14 @@ impl Batch {
             return Ok(Outcome::Unchanged);
         }
         if self.mode == Mode::ReportDifferences {
-            let fields: Vec<&str> = [(renamed, "name"), (moved.is_some(), "parent_code")].iter().filter(|field| field.0).map(|field| field.1).collect();
-            return Err(Violation::new("territory", reason(ErrorReason::RowDiffers)).with("fields", fields.join(", ")).into());
+            let fields: Vec<&str> = [(renamed, "name"), (moved.is_some(), "parent_code")]
+                .iter()
+                .filter(|field| field.0)
+                .map(|field| field.1)
+                .collect();
+            return Err(Violation::new("territory", reason(ErrorReason::RowDiffers))
+                .with("fields", fields.join(", "))
+                .into());
         }
         let mut after = moved.map_or_else(|| Ok(before.clone()), |parent| before.moved(&parent, &self.levels))?;
         (after.name_zh, after.name_en) = (new.name_zh, name_en);

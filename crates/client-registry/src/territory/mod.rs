@@ -2,8 +2,8 @@
 //!
 //! The tree is kept as materialised paths of codes, so a subtree is a range of an index. Three things must hold at every
 //! commit: the path of a node is the path of its parent and its code; the level of a node is below its parent's; the copies of the
-//! path on accounts are the path of their territory. Creating and importing hold the tree's lock shared, moving and deleting hold it
-//! alone, and whoever places an account holds the lock of its territory's row shared.
+//! path on what lies in a territory are its path. Creating and importing hold the tree's lock shared, moving and deleting hold it
+//! alone, and whoever places something in a territory holds the lock of its row shared.
 
 mod convert;
 mod import;

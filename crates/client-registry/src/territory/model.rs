@@ -53,7 +53,13 @@ impl Levels {
 
 impl NewTerritory {
     /// The node under its parent.
-    pub(crate) fn place(self, parent: Option<&Territory>, levels: &Levels, id: Uuid, now: OffsetDateTime) -> Result<Territory, Error> {
+    pub(crate) fn place(
+        self,
+        parent: Option<&Territory>,
+        levels: &Levels,
+        id: Uuid,
+        now: OffsetDateTime,
+    ) -> Result<Territory, Error> {
         if let Some(parent) = parent {
             levels.check_below(&self.level, &parent.level)?;
         }
@@ -132,6 +138,10 @@ mod tests {
         assert_eq!(city.moved(&other, &levels()).unwrap().path, "450000/440300/");
         // A code that begins like another is not below it.
         let short = territory("44", "PROVINCE", None).unwrap();
-        assert!(short.moved(&territory("4401", "PROVINCE", None).unwrap(), &levels()).is_err_and(|error| matches!(error, Error::LevelNotBelowParent { .. })));
+        assert!(
+            short
+                .moved(&territory("4401", "PROVINCE", None).unwrap(), &levels())
+                .is_err_and(|error| matches!(error, Error::LevelNotBelowParent { .. }))
+        );
     }
 }

@@ -4,10 +4,10 @@ use guanxi_filter::PageRequest;
 use guanxi_grpc::{Call, check_etag};
 use guanxi_proto::client_registry::v1::territory_service_server::TerritoryService;
 use guanxi_proto::client_registry::v1::{
-    self as pb, CreateTerritoryRequest, CreateTerritoryResponse, DeleteTerritoryRequest, DeleteTerritoryResponse, GetTerritoryRequest,
-    GetTerritoryResponse, ImportTerritoriesRequest, ImportTerritoriesResponse, ListTerritoriesRequest, ListTerritoriesResponse,
-    ListTerritoryLevelsRequest, ListTerritoryLevelsResponse, MoveTerritoryRequest, MoveTerritoryResponse, UpdateTerritoryRequest,
-    UpdateTerritoryResponse,
+    self as pb, CreateTerritoryRequest, CreateTerritoryResponse, DeleteTerritoryRequest, DeleteTerritoryResponse,
+    GetTerritoryRequest, GetTerritoryResponse, ImportTerritoriesRequest, ImportTerritoriesResponse,
+    ListTerritoriesRequest, ListTerritoriesResponse, ListTerritoryLevelsRequest, ListTerritoryLevelsResponse,
+    MoveTerritoryRequest, MoveTerritoryResponse, UpdateTerritoryRequest, UpdateTerritoryResponse,
 };
 use guanxi_proto::r#type::v1::LocalizedText;
 use tokio_stream::wrappers::ReceiverStream;
@@ -32,7 +32,10 @@ impl TerritoryRpc {
 
 #[tonic::async_trait]
 impl TerritoryService for TerritoryRpc {
-    async fn create_territory(&self, request: Request<CreateTerritoryRequest>) -> Result<Response<CreateTerritoryResponse>, Status> {
+    async fn create_territory(
+        &self,
+        request: Request<CreateTerritoryRequest>,
+    ) -> Result<Response<CreateTerritoryResponse>, Status> {
         let (call, request) = Call::open(request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let new = convert::new_territory("territory", request.territory)?;
@@ -40,7 +43,10 @@ impl TerritoryService for TerritoryRpc {
         let mut transaction = self.registry.begin().await?;
         if let Some(first) = self.registry.claim(&mut transaction, key.as_ref(), id, call.now).await? {
             let territory = store::get_by_id(&mut transaction, &scope, first, &new.code).await?;
-            return Ok(Response::new(CreateTerritoryResponse { territory: Some(convert::territory(&territory, &scope)), position: 0 }));
+            return Ok(Response::new(CreateTerritoryResponse {
+                territory: Some(convert::territory(&territory, &scope)),
+                position: 0,
+            }));
         }
         store::lock_tree(&mut transaction, "territory", false).await?;
         let levels = store::levels(&mut transaction).await?;
@@ -57,7 +63,10 @@ impl TerritoryService for TerritoryRpc {
         Ok(Response::new(CreateTerritoryResponse { territory: Some(convert::territory(&territory, &scope)), position }))
     }
 
-    async fn get_territory(&self, request: Request<GetTerritoryRequest>) -> Result<Response<GetTerritoryResponse>, Status> {
+    async fn get_territory(
+        &self,
+        request: Request<GetTerritoryRequest>,
+    ) -> Result<Response<GetTerritoryResponse>, Status> {
         let (call, request) = Call::open(request)?;
         let code = convert::code("code", &request.code)?;
         let scope = self.registry.scope(&call);
@@ -67,7 +76,10 @@ impl TerritoryService for TerritoryRpc {
         Ok(Response::new(GetTerritoryResponse { territory: Some(convert::territory(&territory, &scope)) }))
     }
 
-    async fn list_territories(&self, request: Request<ListTerritoriesRequest>) -> Result<Response<ListTerritoriesResponse>, Status> {
+    async fn list_territories(
+        &self,
+        request: Request<ListTerritoriesRequest>,
+    ) -> Result<Response<ListTerritoriesResponse>, Status> {
         let (call, request) = Call::open(request)?;
         let query = store::LISTING.query(&PageRequest {
             page_size: request.page_size,
@@ -102,7 +114,10 @@ impl TerritoryService for TerritoryRpc {
         Ok(Response::new(ListTerritoryLevelsResponse { levels: levels.collect() }))
     }
 
-    async fn update_territory(&self, request: Request<UpdateTerritoryRequest>) -> Result<Response<UpdateTerritoryResponse>, Status> {
+    async fn update_territory(
+        &self,
+        request: Request<UpdateTerritoryRequest>,
+    ) -> Result<Response<UpdateTerritoryResponse>, Status> {
         let (call, request) = Call::open(request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let renaming = Renaming::try_from(request)?;
@@ -115,7 +130,10 @@ impl TerritoryService for TerritoryRpc {
         Ok(Response::new(UpdateTerritoryResponse { territory: Some(convert::territory(&territory, &scope)), position }))
     }
 
-    async fn move_territory(&self, request: Request<MoveTerritoryRequest>) -> Result<Response<MoveTerritoryResponse>, Status> {
+    async fn move_territory(
+        &self,
+        request: Request<MoveTerritoryRequest>,
+    ) -> Result<Response<MoveTerritoryResponse>, Status> {
         let (call, request) = Call::open(request)?;
         let key = call.request_key(&request.request_id, &request)?;
         convert::check_move(&request)?;
@@ -130,7 +148,8 @@ impl TerritoryService for TerritoryRpc {
             if change.before.parent_code.as_deref() != Some(&parent.code) {
                 let levels = store::levels(&mut change.transaction).await?;
                 change.after = change.before.moved(&parent, &levels)?;
-                accounts = store::move_subtree(&mut change.transaction, &change.before.path, &change.after.path).await?;
+                accounts =
+                    store::move_subtree(&mut change.transaction, &change.before.path, &change.after.path).await?;
             }
         }
         let (territory, position) = change.finish("territory.moved", store::update, convert::event).await?;
@@ -140,7 +159,10 @@ impl TerritoryService for TerritoryRpc {
         Ok(Response::new(MoveTerritoryResponse { territory, position, account_count }))
     }
 
-    async fn delete_territory(&self, request: Request<DeleteTerritoryRequest>) -> Result<Response<DeleteTerritoryResponse>, Status> {
+    async fn delete_territory(
+        &self,
+        request: Request<DeleteTerritoryRequest>,
+    ) -> Result<Response<DeleteTerritoryResponse>, Status> {
         let (call, request) = Call::open(request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let code = convert::code("code", &request.code)?;

@@ -13,9 +13,13 @@ use crate::error::Error;
 /// Locks the shape of a tree: shared to hang something into it, alone to move a part of it.
 pub(crate) async fn lock_tree(connection: &mut PgConnection, noun: &str, alone: bool) -> Result<(), Error> {
     if alone {
-        sqlx::query_scalar!("select noun from client_registry.tree where noun = $1 for update", noun).fetch_one(connection).await?;
+        sqlx::query_scalar!("select noun from client_registry.tree where noun = $1 for update", noun)
+            .fetch_one(connection)
+            .await?;
     } else {
-        sqlx::query_scalar!("select noun from client_registry.tree where noun = $1 for share", noun).fetch_one(connection).await?;
+        sqlx::query_scalar!("select noun from client_registry.tree where noun = $1 for share", noun)
+            .fetch_one(connection)
+            .await?;
     }
     Ok(())
 }
@@ -42,7 +46,11 @@ pub(super) async fn named_levels(connection: &mut PgConnection) -> Result<Vec<Na
 }
 
 /// The territories of some codes that lie in the scope.
-pub(crate) async fn find(connection: &mut PgConnection, scope: &Scope, codes: &[String]) -> Result<Vec<Territory>, Error> {
+pub(crate) async fn find(
+    connection: &mut PgConnection,
+    scope: &Scope,
+    codes: &[String],
+) -> Result<Vec<Territory>, Error> {
     let mut found = sqlx::query_as!(
         Territory,
         "select id, code, name_zh, name_en, level, parent_code, path, version, create_time, update_time \
@@ -62,7 +70,12 @@ pub(crate) async fn get(connection: &mut PgConnection, scope: &Scope, code: &str
 }
 
 /// The territory of an id, or the refusal that the named one does not exist for this scope.
-pub(super) async fn get_by_id(connection: &mut PgConnection, scope: &Scope, id: Uuid, code: &str) -> Result<Territory, Error> {
+pub(super) async fn get_by_id(
+    connection: &mut PgConnection,
+    scope: &Scope,
+    id: Uuid,
+    code: &str,
+) -> Result<Territory, Error> {
     let found = sqlx::query_as!(
         Territory,
         "select id, code, name_zh, name_en, level, parent_code, path, version, create_time, update_time \
@@ -84,7 +97,11 @@ fn not_found(code: &str) -> Error {
 }
 
 /// Territories by code for whoever places something in them: none of them moves or goes until the transaction ends.
-pub(crate) async fn lock_shared(connection: &mut PgConnection, scope: &Scope, codes: &[String]) -> Result<Vec<Territory>, Error> {
+pub(crate) async fn lock_shared(
+    connection: &mut PgConnection,
+    scope: &Scope,
+    codes: &[String],
+) -> Result<Vec<Territory>, Error> {
     if codes.is_empty() {
         return Ok(Vec::new());
     }
@@ -187,7 +204,11 @@ pub(super) async fn move_subtree(connection: &mut PgConnection, old: &str, new: 
 }
 
 /// Deletes for good; the code is never used again.
-pub(super) async fn delete(connection: &mut PgConnection, territory: &Territory, now: OffsetDateTime) -> Result<(), Error> {
+pub(super) async fn delete(
+    connection: &mut PgConnection,
+    territory: &Territory,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
     sqlx::query_scalar!(
         "insert into client_registry.territory_retired (code, territory_id, delete_time) values ($1, $2, $3) returning code",
         territory.code,
@@ -196,12 +217,15 @@ pub(super) async fn delete(connection: &mut PgConnection, territory: &Territory,
     )
     .fetch_one(&mut *connection)
     .await?;
-    let outcome = sqlx::query!("delete from client_registry.territory where id = $1", territory.id).execute(connection).await;
+    let outcome =
+        sqlx::query!("delete from client_registry.territory where id = $1", territory.id).execute(connection).await;
     let not_empty = |kind| Error::TerritoryNotEmpty { code: territory.code.clone(), kind };
     match outcome.map_err(guanxi_db::Error::from) {
         Err(error) if error.constraint() == Some("territory_parent_fkey") => Err(not_empty("children")),
         Err(error) if error.constraint() == Some("account_territory_fkey") => Err(not_empty("accounts")),
-        Err(error) if error.constraint() == Some("account_manager_territory_fkey") => Err(not_empty("account managers")),
+        Err(error) if error.constraint() == Some("account_manager_territory_fkey") => {
+            Err(not_empty("account managers"))
+        }
         outcome => Ok(outcome.map(|_| ())?),
     }
 }

@@ -66,7 +66,8 @@ async fn an_account_is_found_by_each_of_its_keys_as_it_was_sent() {
         get_account_request::Key::CreditCode("91110000600037341L".to_owned()),
         get_account_request::Key::ExternalId(ExternalId { system: "boss".to_owned(), value: "280001".to_owned() }),
     ] {
-        let found = service.accounts().get_account(service.as_admin(GetAccountRequest { key: Some(key) })).await.unwrap();
+        let found =
+            service.accounts().get_account(service.as_admin(GetAccountRequest { key: Some(key) })).await.unwrap();
         assert_eq!(found.into_inner().account.as_ref(), Some(&created));
     }
     let taken = service.account(Account { external_ids: Vec::new(), ..full("440305") }).await.unwrap_err();
@@ -78,19 +79,24 @@ async fn an_update_changes_what_its_mask_names() {
     let service = Service::with_tree().await;
     let created = service.account(full("440305")).await.unwrap();
     let update = |account: Account, paths: &[&str]| {
-        let update_mask = (!paths.is_empty()).then(|| FieldMask { paths: paths.iter().map(|path| (*path).to_owned()).collect() });
+        let update_mask =
+            (!paths.is_empty()).then(|| FieldMask { paths: paths.iter().map(|path| (*path).to_owned()).collect() });
         let request = UpdateAccountRequest { account: Some(account), update_mask, request_id: String::new() };
         let mut client = service.accounts();
         let request = service.as_admin(request);
         async move { client.update_account(request).await.map(tonic::Response::into_inner) }
     };
-    let sent = Account { id: created.id.clone(), short_name: String::new(), address: "新址".to_owned(), ..Default::default() };
+    let sent =
+        Account {
+            id: created.id.clone(), short_name: String::new(), address: "新址".to_owned(), ..Default::default()
+        };
     let masked = update(sent.clone(), &["short_name"]).await.unwrap().account.unwrap();
     assert_eq!((masked.short_name.as_str(), masked.address.as_str()), ("", created.address.as_str()));
     let populated = update(sent, &[]).await.unwrap().account.unwrap();
     assert_eq!((populated.address.as_str(), populated.etag.as_str()), ("新址", "\"3\""));
 
-    let stale = Account { id: created.id.clone(), address: "x".to_owned(), etag: created.etag.clone(), ..Default::default() };
+    let stale =
+        Account { id: created.id.clone(), address: "x".to_owned(), etag: created.etag.clone(), ..Default::default() };
     let refused = update(stale, &[]).await.unwrap_err();
     assert_eq!((refused.code(), reason(&refused).as_str()), (Code::Aborted, "ETAG_MISMATCH"));
     let same = Account { id: created.id.clone(), address: "新址".to_owned(), ..Default::default() };
@@ -120,7 +126,10 @@ async fn a_hierarchy_moves_with_its_parent_and_knows_its_provinces() {
         async move { client.get_account_tree(with_token(GetAccountTreeRequest { id }, &token)).await.unwrap().into_inner() }
     };
     let names = |tree: &GetAccountTreeResponse| {
-        tree.nodes.iter().map(|node| (node.depth, node.account.as_ref().unwrap().legal_name.clone())).collect::<Vec<_>>()
+        tree.nodes
+            .iter()
+            .map(|node| (node.depth, node.account.as_ref().unwrap().legal_name.clone()))
+            .collect::<Vec<_>>()
     };
     let whole = tree(branch.id.clone(), service.admin.clone()).await;
     assert_eq!(names(&whole), [(0, "样例集团".to_owned()), (1, "样例公司".to_owned()), (2, "样例分公司".to_owned())]);
@@ -163,8 +172,10 @@ async fn a_tier_has_a_history_with_reasons() {
     assert_eq!(set(Tier::B, "早于现期", "2026-02-01").await.unwrap_err().code(), Code::InvalidArgument);
     assert_eq!(set(Tier::B, "将来", "2999-01-01").await.unwrap_err().code(), Code::InvalidArgument);
     let request = ListAccountTierPeriodsRequest { account_id: account.id.clone() };
-    let periods = service.accounts().list_account_tier_periods(service.as_admin(request)).await.unwrap().into_inner().periods;
-    let seen: Vec<_> = periods.iter().map(|period| (period.tier(), period.start_date.as_str(), period.end_date.as_str())).collect();
+    let periods =
+        service.accounts().list_account_tier_periods(service.as_admin(request)).await.unwrap().into_inner().periods;
+    let seen: Vec<_> =
+        periods.iter().map(|period| (period.tier(), period.start_date.as_str(), period.end_date.as_str())).collect();
     assert_eq!(seen, [(Tier::A, "2026-03-01", ""), (Tier::C, "2026-01-01", "2026-02-28")]);
     assert_eq!(periods[0].evaluator, "E0001");
     assert_eq!(changes(&service, &account.id).await[0].reason, "全省纳税百强");
@@ -177,7 +188,8 @@ async fn a_deleted_account_is_hidden_until_it_comes_back() {
     let activate = ActivateAccountRequest { id: account.id.clone(), ..Default::default() };
     service.accounts().activate_account(service.as_admin(activate)).await.unwrap();
     let delete = DeleteAccountRequest { id: account.id.clone(), ..Default::default() };
-    let deleted = service.accounts().delete_account(service.as_admin(delete)).await.unwrap().into_inner().account.unwrap();
+    let deleted =
+        service.accounts().delete_account(service.as_admin(delete)).await.unwrap().into_inner().account.unwrap();
     assert_eq!(deleted.state(), AccountState::Deleted);
     let listed = |show_deleted: bool| {
         let request = ListAccountsRequest { show_deleted, with_total: true, ..Default::default() };
@@ -188,10 +200,12 @@ async fn a_deleted_account_is_hidden_until_it_comes_back() {
     let found = service.accounts().get_account(service.as_admin(by_id(&account.id))).await.unwrap().into_inner();
     assert_eq!(found.account.unwrap().state(), AccountState::Deleted);
     let undelete = UndeleteAccountRequest { id: account.id.clone(), ..Default::default() };
-    let back = service.accounts().undelete_account(service.as_admin(undelete)).await.unwrap().into_inner().account.unwrap();
+    let back =
+        service.accounts().undelete_account(service.as_admin(undelete)).await.unwrap().into_inner().account.unwrap();
     assert_eq!((back.state(), back.delete_time), (AccountState::Active, None));
     let kinds: Vec<_> = changes(&service, &account.id).await.into_iter().map(|change| change.r#type).collect();
-    let expected = ["undeleted", "deleted", "activated", "created"].map(|verb| format!("guanxi.client_registry.v1.account.{verb}"));
+    let expected = ["undeleted", "deleted", "activated", "created"]
+        .map(|verb| format!("guanxi.client_registry.v1.account.{verb}"));
     assert_eq!(kinds, expected);
 }
 
@@ -200,14 +214,20 @@ async fn a_list_is_filtered_ordered_and_paged() {
     let service = Service::with_tree().await;
     for (index, territory) in ["440305", "330100", "440300", "440305"].into_iter().enumerate() {
         let tags = if index % 2 == 0 { vec!["重点".to_owned()] } else { Vec::new() };
-        let account = Account { employee_count: Some(10 * i64::try_from(index).unwrap()), tags, ..named(&format!("样例{index}"), territory) };
+        let account = Account {
+            employee_count: Some(10 * i64::try_from(index).unwrap()),
+            tags,
+            ..named(&format!("样例{index}"), territory)
+        };
         service.account(account).await.unwrap();
     }
     let list = |request: ListAccountsRequest| {
         let (mut client, request) = (service.accounts(), service.as_admin(request));
         async move { client.list_accounts(request).await.unwrap().into_inner() }
     };
-    let names = |answer: &ListAccountsResponse| answer.accounts.iter().map(|account| account.legal_name.clone()).collect::<Vec<_>>();
+    let names = |answer: &ListAccountsResponse| {
+        answer.accounts.iter().map(|account| account.legal_name.clone()).collect::<Vec<_>>()
+    };
     assert_eq!(names(&list(ListAccountsRequest::default()).await), ["样例1", "样例2", "样例0", "样例3"]);
     let newest = ListAccountsRequest { order_by: "create_time desc".to_owned(), ..Default::default() };
     assert_eq!(names(&list(newest).await), ["样例3", "样例2", "样例1", "样例0"]);

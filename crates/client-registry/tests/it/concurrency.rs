@@ -117,7 +117,11 @@ impl Service {
         async move { Ok(client.create_account(request).await?.into_inner()) }
     }
 
-    fn update_call(&self, account: Account, fields: &[&str]) -> impl Future<Output = Result<Account, Status>> + Send + use<> {
+    fn update_call(
+        &self,
+        account: Account,
+        fields: &[&str],
+    ) -> impl Future<Output = Result<Account, Status>> + Send + use<> {
         let paths = fields.iter().map(ToString::to_string).collect();
         let update_mask = Some(prost_types::FieldMask { paths });
         let request = UpdateAccountRequest { account: Some(account), update_mask, ..Default::default() };
@@ -125,7 +129,11 @@ impl Service {
         async move { Ok(client.update_account(request).await?.into_inner().account.unwrap()) }
     }
 
-    fn move_call(&self, code: &str, parent_code: &str) -> impl Future<Output = Result<MoveTerritoryResponse, Status>> + Send + use<> {
+    fn move_call(
+        &self,
+        code: &str,
+        parent_code: &str,
+    ) -> impl Future<Output = Result<MoveTerritoryResponse, Status>> + Send + use<> {
         let request =
             MoveTerritoryRequest { code: code.to_owned(), parent_code: parent_code.to_owned(), ..Default::default() };
         let (mut client, request) = (self.territories(), self.as_admin(request));
@@ -134,7 +142,13 @@ impl Service {
 
     /// A tree of 61 territories; returns the codes with their ranks.
     async fn grow_tree(&self) -> Vec<String> {
-        let levels = [("CN", "HEADQUARTERS", 1), ("P", "PROVINCE", 4), ("C", "CITY", 12), ("D", "COUNTY", 20), ("G", "GRID", 24)];
+        let levels = [
+            ("CN", "HEADQUARTERS", 1),
+            ("P", "PROVINCE", 4),
+            ("C", "CITY", 12),
+            ("D", "COUNTY", 20),
+            ("G", "GRID", 24),
+        ];
         let (mut random, mut above, mut codes) = (Random(61), vec![String::new()], Vec::new());
         for (prefix, level, count) in levels {
             let mut row = Vec::new();
@@ -157,12 +171,17 @@ async fn a_hundred_equal_creations_make_one_account_and_a_hundred_equal_answers(
     for round in 0..3 {
         let request_id = uuid::Uuid::now_v7().to_string();
         let started = Instant::now();
-        let answers = at_once((0..100).map(|_| service.create_call(named(&format!("样例{round}"), "440305"), &request_id))).await;
+        let answers =
+            at_once((0..100).map(|_| service.create_call(named(&format!("样例{round}"), "440305"), &request_id))).await;
         println!("a hundred at once: {:?}", started.elapsed());
         let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
         assert!(answers.iter().all(|answer| answer.account == answers[0].account));
         assert_eq!(answers.iter().filter(|answer| answer.position > 0).count(), 1, "one was the first");
-        let found = number(&mut admin, format!("select count(*) from client_registry.account where legal_name = '样例{round}'")).await;
+        let found = number(
+            &mut admin,
+            format!("select count(*) from client_registry.account where legal_name = '样例{round}'"),
+        )
+        .await;
         assert_eq!(found, 1);
     }
     assert_events(&mut admin).await;
@@ -199,12 +218,18 @@ async fn random_moves_at_once_leave_a_tree_with_every_account_in_its_place() {
     let started = Instant::now();
     let moves: Vec<_> = (0..100).map(|_| service.move_call(&pick(), &pick())).collect();
     // Meanwhile accounts are created in territories that move, change, and go from one to another.
-    let creates: Vec<_> = (0..100).map(|number| service.create_call(named(&format!("新企业{number}"), &pick()), "")).collect();
+    let creates: Vec<_> =
+        (0..100).map(|number| service.create_call(named(&format!("新企业{number}"), &pick()), "")).collect();
     let updates: Vec<_> = accounts
         .iter()
         .enumerate()
         .map(|(number, account)| {
-            let account = Account { id: account.id.clone(), address: "地址".to_owned(), territory_code: pick(), ..Default::default() };
+            let account = Account {
+                id: account.id.clone(),
+                address: "地址".to_owned(),
+                territory_code: pick(),
+                ..Default::default()
+            };
             service.update_call(account, if number % 2 == 0 { &["address"] } else { &["territory_code"] })
         })
         .collect();
@@ -220,9 +245,13 @@ async fn random_moves_at_once_leave_a_tree_with_every_account_in_its_place() {
     // What the process believes of the tree is the tree, too: a scope at every node sees exactly its accounts.
     for row in rows(&mut admin, "select code, path from client_registry.territory").await {
         let (code, path): (String, String) = (row.get(0), row.get(1));
-        let expected =
-            number(&mut admin, format!("select count(*) from client_registry.account where starts_with(territory_path, '{path}')")).await;
-        let request = ListAccountsRequest { territory_code: code, with_total: true, page_size: 1, ..Default::default() };
+        let expected = number(
+            &mut admin,
+            format!("select count(*) from client_registry.account where starts_with(territory_path, '{path}')"),
+        )
+        .await;
+        let request =
+            ListAccountsRequest { territory_code: code, with_total: true, page_size: 1, ..Default::default() };
         let found = service.accounts().list_accounts(service.as_admin(request)).await.unwrap().into_inner();
         assert_eq!(found.total, expected);
     }
@@ -273,10 +302,18 @@ async fn of_updates_with_one_etag_one_wins() {
     let service = Service::with_tree().await;
     let account = service.account(named("样例", "440305")).await.unwrap();
     for round in 0..10 {
-        let current = service.update_call(Account { id: account.id.clone(), address: format!("{round}"), ..Default::default() }, &["address"]);
+        let current = service.update_call(
+            Account { id: account.id.clone(), address: format!("{round}"), ..Default::default() },
+            &["address"],
+        );
         let etag = current.await.unwrap().etag;
         let outcomes = at_once((0..8).map(|number| {
-            let account = Account { id: account.id.clone(), etag: etag.clone(), address: format!("{round}/{number}"), ..Default::default() };
+            let account = Account {
+                id: account.id.clone(),
+                etag: etag.clone(),
+                address: format!("{round}/{number}"),
+                ..Default::default()
+            };
             service.update_call(account, &["address"])
         }))
         .await;
@@ -304,11 +341,15 @@ async fn import(service: &Service, source: &str, values: Vec<usize>) -> Result<V
             parent_external_id: None,
         })
         .collect();
-    let options = ImportOptions { import_id: uuid::Uuid::now_v7().to_string(), mode: ImportMode::Update.into(), dry_run: false };
+    let options =
+        ImportOptions { import_id: uuid::Uuid::now_v7().to_string(), mode: ImportMode::Update.into(), dry_run: false };
     let messages: Vec<_> = rows
         .chunks(100)
         .enumerate()
-        .map(|(number, rows)| ImportAccountsRequest { options: (number == 0).then(|| options.clone()), rows: rows.to_vec() })
+        .map(|(number, rows)| ImportAccountsRequest {
+            options: (number == 0).then(|| options.clone()),
+            rows: rows.to_vec(),
+        })
         .collect();
     let mut answers = service.accounts().import_accounts(service.as_admin(iter(messages))).await?.into_inner();
     let mut progress = Vec::new();

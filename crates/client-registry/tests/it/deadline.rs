@@ -139,11 +139,13 @@ async fn a_hundred_abandoned_calls_at_once_leave_a_good_service() {
     for (round, deadline) in [(0, 50), (1, 100), (2, 200)] {
         let mut calls = JoinSet::new();
         for _ in 0..100 {
-            let (mut client, request) = (locked.service.accounts(), limited(locked.update(), Duration::from_millis(deadline)));
+            let (mut client, request) =
+                (locked.service.accounts(), limited(locked.update(), Duration::from_millis(deadline)));
             calls.spawn(async move { client.update_account(request).await.map(|_| ()) });
         }
         let outcomes = calls.join_all().await;
-        let ours = outcomes.iter().filter(|outcome| outcome.as_ref().unwrap_err().code() == Code::DeadlineExceeded).count();
+        let ours =
+            outcomes.iter().filter(|outcome| outcome.as_ref().unwrap_err().code() == Code::DeadlineExceeded).count();
         println!("round {round}: {ours} of 100 answered by the service");
         locked.nothing_left().await;
     }
@@ -231,7 +233,12 @@ async fn an_export_and_an_import_that_a_stop_cuts_off_do_not_look_complete() {
     );
     rows(&mut admin, copies).await;
 
-    let mut export = service.accounts().export_accounts(service.as_admin(ExportAccountsRequest::default())).await.unwrap().into_inner();
+    let mut export = service
+        .accounts()
+        .export_accounts(service.as_admin(ExportAccountsRequest::default()))
+        .await
+        .unwrap()
+        .into_inner();
     let mut exported = export.message().await.unwrap().unwrap().accounts.len();
     let (send, messages) = tokio::sync::mpsc::channel(1);
     let messages = tokio_stream::wrappers::ReceiverStream::new(messages);

@@ -11,8 +11,8 @@ use guanxi_proto::client_registry::v1::*;
 use guanxi_proto::events::v1::{Event, FollowRequest, FollowResponse, GetFeedHeadRequest};
 use guanxi_test_support::with_token;
 use prost::Message;
-use sqlx::postgres::PgConnection;
 use sqlx::Row;
+use sqlx::postgres::PgConnection;
 use time::OffsetDateTime;
 use tonic::{Code, Status, Streaming};
 use tonic_types::StatusExt;
@@ -24,7 +24,12 @@ use crate::support::{Random, Service, channel, named, reason, rows};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Service {
-    pub(crate) async fn follow(&self, token: &str, after_position: i64, types: &[&str]) -> Result<Streaming<FollowResponse>, Status> {
+    pub(crate) async fn follow(
+        &self,
+        token: &str,
+        after_position: i64,
+        types: &[&str],
+    ) -> Result<Streaming<FollowResponse>, Status> {
         let types = types.iter().map(ToString::to_string).collect();
         let request = with_token(FollowRequest { after_position, types }, token);
         Ok(self.feed().follow(request).await?.into_inner())
@@ -40,7 +45,11 @@ impl Service {
 
 /// The next answer of a feed.
 async fn next(stream: &mut Streaming<FollowResponse>) -> FollowResponse {
-    tokio::time::timeout(PATIENCE, stream.message()).await.expect("the feed stands still").unwrap().expect("the feed ended")
+    tokio::time::timeout(PATIENCE, stream.message())
+        .await
+        .expect("the feed stands still")
+        .unwrap()
+        .expect("the feed ended")
 }
 
 async fn next_event(stream: &mut Streaming<FollowResponse>) -> Event {
@@ -141,7 +150,11 @@ impl Writer {
                 territory: None,
                 previous_territory: None,
                 mentions: Vec::new(),
-                payload: NewEvent::pack(&AccountChange { after: Some(after), reason: written.to_string(), ..Default::default() }),
+                payload: NewEvent::pack(&AccountChange {
+                    after: Some(after),
+                    reason: written.to_string(),
+                    ..Default::default()
+                }),
             }
         });
         (events.collect(), accounts, written)
@@ -161,8 +174,11 @@ impl Writer {
         let (mut events, ..) = self.events(count);
         let mut transaction = self.database.begin().await.unwrap();
         transaction.claim(None, Uuid::nil(), self.call.now).await.unwrap();
-        sqlx::raw_sql("select position from client_registry.event_head for key share").execute(&mut **transaction).await.unwrap();
-        if count % 2 == 0 {
+        sqlx::raw_sql("select position from client_registry.event_head for key share")
+            .execute(&mut **transaction)
+            .await
+            .unwrap();
+        if count.is_multiple_of(2) {
             return;
         }
         let again = events[0].clone();
@@ -239,7 +255,8 @@ async fn of_fifty_thousand_events_none_is_lost_none_comes_twice_and_all_are_in_t
         for round in 0..50 {
             let (account, _) = service.create(&format!("企业{round}"), "440305").await;
             for change in 0..39 {
-                let account = Account { id: account.id.clone(), address: format!("地址{change}"), ..Default::default() };
+                let account =
+                    Account { id: account.id.clone(), address: format!("地址{change}"), ..Default::default() };
                 let request = UpdateAccountRequest { account: Some(account), ..Default::default() };
                 service.accounts().update_account(service.as_admin(request)).await.unwrap();
             }
@@ -314,11 +331,17 @@ async fn a_scope_sees_an_account_come_whole_and_leave_once() {
     let came = next_event(&mut stream).await;
     assert_eq!((came.position, came.left_scope, came.territory_code.as_str()), (position, false, "440305"));
     let change = AccountChange::decode(came.payload.unwrap().value.as_slice()).unwrap();
-    assert_eq!((change.after.unwrap().legal_name.as_str(), change.before.unwrap().territory_code.as_str()), ("样例", ""));
+    assert_eq!(
+        (change.after.unwrap().legal_name.as_str(), change.before.unwrap().territory_code.as_str()),
+        ("样例", "")
+    );
 
     let position = place(&account, "330100").await;
     let left = next_event(&mut stream).await;
-    assert_eq!((left.position, left.left_scope, left.territory_code.as_str(), left.payload), (position, true, "", None));
+    assert_eq!(
+        (left.position, left.left_scope, left.territory_code.as_str(), left.payload),
+        (position, true, "", None)
+    );
 
     // Nothing more of it, however often it changes.
     place(&account, "CN").await;
@@ -336,7 +359,8 @@ async fn a_scope_sees_an_account_come_whole_and_leave_once() {
 async fn what_comes_with_a_moved_territory_is_seen_in_every_process() {
     let service = Service::with_tree().await;
     let (address, _stop) = crate::support::serve(&service.database, &service.keys).await;
-    let mut replica = guanxi_proto::events::v1::event_feed_service_client::EventFeedServiceClient::new(channel(address));
+    let mut replica =
+        guanxi_proto::events::v1::event_feed_service_client::EventFeedServiceClient::new(channel(address));
     let auditor = service.token(Role::Auditor, "330000");
     let start = service.create("起点", "330100").await.1;
     let request = FollowRequest { after_position: start, types: Vec::new() };
@@ -344,9 +368,13 @@ async fn what_comes_with_a_moved_territory_is_seen_in_every_process() {
     let mut far = replica.follow(with_token(request, &auditor)).await.unwrap().into_inner();
     for round in 0..10 {
         for (parent, visible) in [("330000", true), ("440000", false)] {
-            let request =
-                MoveTerritoryRequest { code: "440300".to_owned(), parent_code: parent.to_owned(), ..Default::default() };
-            let moved = service.territories().move_territory(service.as_admin(request)).await.unwrap().into_inner().position;
+            let request = MoveTerritoryRequest {
+                code: "440300".to_owned(),
+                parent_code: parent.to_owned(),
+                ..Default::default()
+            };
+            let moved =
+                service.territories().move_territory(service.as_admin(request)).await.unwrap().into_inner().position;
             let created = service.create(&format!("企业{round}"), "440305").await.1;
             for stream in [&mut near, &mut far] {
                 let event = next_event(stream).await;

@@ -128,7 +128,10 @@ impl World {
             ("AccountManagerService/GetAccountManager", managers(|id| json!({ "id": id }))),
             (
                 "AccountManagerService/ListAccountManagers",
-                vec![json!({"showDeleted": true, "withTotal": true}), json!({"territoryCode": "440300", "pageSize": 1})],
+                vec![
+                    json!({"showDeleted": true, "withTotal": true}),
+                    json!({"territoryCode": "440300", "pageSize": 1}),
+                ],
             ),
             (
                 "TerritoryService/GetTerritory",
@@ -141,7 +144,10 @@ impl World {
             ("TerritoryService/ListTerritoryLevels", vec![json!({})]),
             ("EventFeedService/Follow", vec![json!({}), json!({"types": ["guanxi.client_registry.v1.territory.*"]})]),
             ("EventFeedService/GetFeedHead", vec![json!({})]),
-            ("ChangeService/ListChanges", [each(|id| change("account", id)), managers(|id| change("account_manager", id))].concat()),
+            (
+                "ChangeService/ListChanges",
+                [each(|id| change("account", id)), managers(|id| change("account_manager", id))].concat(),
+            ),
             ("IdentityService/WhoAmI", vec![json!({})]),
             ("IdentityService/ListRoles", vec![json!({})]),
             ("AccountService/ImportAccounts", vec![self.import()]),

@@ -86,7 +86,9 @@ async fn setup() -> (TestDatabase, Keys, String) {
 fn help_names_every_setting_and_nothing_is_needed_to_read_it() {
     let output = Command::new(PROGRAM).args(["serve", "--help"]).env_clear().output().unwrap();
     let help = String::from_utf8(output.stdout).unwrap();
-    for setting in ["GUANXI_LISTEN", "GUANXI_JWKS", "GUANXI_DATABASE_URL", "GUANXI_OWNER_DATABASE_URL", "GUANXI_OTLP_ENDPOINT"] {
+    for setting in
+        ["GUANXI_LISTEN", "GUANXI_JWKS", "GUANXI_DATABASE_URL", "GUANXI_OWNER_DATABASE_URL", "GUANXI_OTLP_ENDPOINT"]
+    {
         assert!(help.contains(setting), "{setting} is missing from:\n{help}");
     }
 }
@@ -146,7 +148,8 @@ async fn a_collector_sees_the_callers_trace_down_to_the_database_and_the_call_by
     assert_eq!(call.name, "guanxi.client_registry.v1.TerritoryService/CreateTerritory");
     let work = spans.iter().find(|span| span.parent_span_id == call.span_id).unwrap();
     assert_eq!(text(&work.attributes, "db.namespace"), client_registry::SCHEMA);
-    eventually(|| collector.has_metric("guanxi.feed.position") && collector.has_metric("rpc.server.call.duration")).await;
+    eventually(|| collector.has_metric("guanxi.feed.position") && collector.has_metric("rpc.server.call.duration"))
+        .await;
     let points = collector.histogram("rpc.server.call.duration");
     let create = points.iter().find(|point| text(&point.attributes, "rpc.method") == "CreateTerritory").unwrap();
     assert_eq!((create.count, text(&create.attributes, "rpc.response.status_code")), (1, "OK"));

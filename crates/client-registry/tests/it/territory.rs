@@ -21,7 +21,9 @@ async fn a_tree_is_listed_parents_first_and_only_what_is_visible() {
         let mut client = service.territories();
         async move { client.list_territories(with_token(request, &token)).await.map(tonic::Response::into_inner) }
     };
-    let codes = |answer: &ListTerritoriesResponse| answer.territories.iter().map(|found| found.code.clone()).collect::<Vec<_>>();
+    let codes = |answer: &ListTerritoriesResponse| {
+        answer.territories.iter().map(|found| found.code.clone()).collect::<Vec<_>>()
+    };
     let all = list(service.admin.clone(), "", 0, String::new()).await.unwrap();
     assert_eq!(codes(&all), ["CN", "330000", "330100", "440000", "440300", "440305"]);
     assert_eq!(all.total, 6);
@@ -46,7 +48,8 @@ async fn a_tree_is_listed_parents_first_and_only_what_is_visible() {
 async fn a_move_takes_everything_along() {
     let service = Service::with_tree().await;
     let account = service.account(named("深圳市样例科技有限公司", "440305")).await.unwrap();
-    let request = MoveTerritoryRequest { code: "440300".to_owned(), parent_code: "330000".to_owned(), ..Default::default() };
+    let request =
+        MoveTerritoryRequest { code: "440300".to_owned(), parent_code: "330000".to_owned(), ..Default::default() };
     let moved = service.territories().move_territory(service.as_admin(request)).await.unwrap().into_inner();
     assert_eq!((moved.account_count, moved.territory.unwrap().path.as_str()), (1, "CN/330000/440300/"));
 
@@ -56,7 +59,8 @@ async fn a_move_takes_everything_along() {
     let guangdong = service.token(Role::Supervisor, "440000");
     assert_eq!(service.accounts().get_account(with_token(get, &guangdong)).await.unwrap_err().code(), Code::NotFound);
 
-    let cycle = MoveTerritoryRequest { code: "330000".to_owned(), parent_code: "440305".to_owned(), ..Default::default() };
+    let cycle =
+        MoveTerritoryRequest { code: "330000".to_owned(), parent_code: "440305".to_owned(), ..Default::default() };
     let refused = service.territories().move_territory(service.as_admin(cycle)).await.unwrap_err();
     assert_eq!((refused.code(), reason(&refused).as_str()), (Code::FailedPrecondition, "TERRITORY_CYCLE"));
 }
@@ -65,12 +69,18 @@ async fn a_move_takes_everything_along() {
 async fn what_is_not_empty_is_not_deleted() {
     let service = Service::with_tree().await;
     service.account(named("样例", "440305")).await.unwrap();
-    for (code, expected) in [("440300", "TERRITORY_NOT_EMPTY"), ("440305", "TERRITORY_NOT_EMPTY"), ("999999", "RESOURCE_NOT_FOUND")] {
+    for (code, expected) in
+        [("440300", "TERRITORY_NOT_EMPTY"), ("440305", "TERRITORY_NOT_EMPTY"), ("999999", "RESOURCE_NOT_FOUND")]
+    {
         let request = DeleteTerritoryRequest { code: code.to_owned(), ..Default::default() };
         let refused = service.territories().delete_territory(service.as_admin(request)).await.unwrap_err();
         assert_eq!(reason(&refused), expected, "{code}");
     }
-    let request = DeleteTerritoryRequest { code: "330100".to_owned(), request_id: uuid::Uuid::now_v7().to_string(), ..Default::default() };
+    let request = DeleteTerritoryRequest {
+        code: "330100".to_owned(),
+        request_id: uuid::Uuid::now_v7().to_string(),
+        ..Default::default()
+    };
     let first = service.territories().delete_territory(service.as_admin(request.clone())).await.unwrap().into_inner();
     assert!(first.position > 0);
     let repeat = service.territories().delete_territory(service.as_admin(request)).await.unwrap().into_inner();

@@ -46,9 +46,14 @@ async fn an_abandoned_statement_ends_and_its_connection_is_good_again() {
         let mut calls = JoinSet::new();
         for number in 0..100 {
             let database = fixture.database.clone();
-            calls.spawn(async move { tokio::time::timeout(Duration::from_millis(50), echo(&database, number, 30.0)).await });
+            calls.spawn(
+                async move { tokio::time::timeout(Duration::from_millis(50), echo(&database, number, 30.0)).await },
+            );
         }
-        assert!(calls.join_all().await.iter().all(Result::is_err), "all were abandoned, most while they waited for a lease");
+        assert!(
+            calls.join_all().await.iter().all(Result::is_err),
+            "all were abandoned, most while they waited for a lease"
+        );
         let abandoned = Instant::now();
         fixture.settled().await;
         println!("everything back after {:?}", abandoned.elapsed());
@@ -108,10 +113,17 @@ async fn a_transaction_that_is_dropped_is_rolled_back_and_its_locks_go() {
     for number in 0..20 {
         let mut transaction = fixture.database.begin().await.unwrap();
         sqlx::query("lock table guanxi_test.pair").execute(&mut **transaction).await.unwrap();
-        sqlx::query("insert into guanxi_test.pair (number) values ($1)").bind(number).execute(&mut **transaction).await.unwrap();
+        sqlx::query("insert into guanxi_test.pair (number) values ($1)")
+            .bind(number)
+            .execute(&mut **transaction)
+            .await
+            .unwrap();
     }
     fixture.settled().await;
-    let rows: i64 = sqlx::query_scalar("select count(*) from guanxi_test.pair").fetch_one(&mut fixture.server.admin().await).await.unwrap();
+    let rows: i64 = sqlx::query_scalar("select count(*) from guanxi_test.pair")
+        .fetch_one(&mut fixture.server.admin().await)
+        .await
+        .unwrap();
     assert_eq!(rows, 0);
     assert_good(&fixture).await;
 }

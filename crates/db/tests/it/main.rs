@@ -1,5 +1,5 @@
 //! Leases and request ids on a real database.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
+#![expect(clippy::unwrap_used, reason = "these are tests")]
 #![expect(clippy::disallowed_methods, reason = "the tables of these tests are not those of a service")]
 
 mod lease;
@@ -31,7 +31,8 @@ impl Fixture {
             constraint request_pkey primary key (principal, method, request_id)); \
             grant all on all tables in schema guanxi_test to guanxi_test_service";
         sqlx::raw_sql(tables).execute(&mut server.admin().await).await.unwrap();
-        let settings = Settings { database_url: server.service_url(), owner_database_url: None, database_connections: 8 };
+        let settings =
+            Settings { database_url: server.service_url(), owner_database_url: None, database_connections: 8 };
         let database = Database::connect(&settings, SCHEMA).await.unwrap();
         Self { server, database }
     }
@@ -49,7 +50,12 @@ impl Fixture {
     async fn settled(&self) {
         let deadline = Instant::now() + Duration::from_secs(10);
         while self.database.available() < 8 || self.activity().await.0 > 0 {
-            assert!(Instant::now() < deadline, "{} leases free, {:?}", self.database.available(), self.activity().await);
+            assert!(
+                Instant::now() < deadline,
+                "{} leases free, {:?}",
+                self.database.available(),
+                self.activity().await
+            );
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
