@@ -135,7 +135,6 @@ impl ChangeService for Changes {
         };
         if changes.is_empty() && query.before_version == i64::MAX {
             let (noun, id) = query.subject.split_once('/').unwrap_or_default();
-            let noun = if noun == "account" { "account" } else { "resource" };
             return Err(Refusal::not_found(noun, id).into());
         }
         Ok(Response::new(ListChangesResponse { changes, next_page_token }))

@@ -123,7 +123,7 @@ impl Refusal {
     }
 
     /// `NOT_FOUND` of a resource named by `value`, be it absent or out of scope.
-    pub fn not_found(resource: &'static str, value: impl ToString) -> Self {
+    pub fn not_found(resource: &str, value: impl ToString) -> Self {
         Self::new(Code::NotFound, ErrorReason::ResourceNotFound).with("resource", resource).with("value", value)
     }
 

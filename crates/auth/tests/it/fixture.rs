@@ -30,6 +30,12 @@ pub(crate) fn request(subject: &str) -> TokenRequest {
     TokenRequest { subject: subject.to_owned(), grants, issuer: ISSUER.to_owned(), ttl: Duration::hours(8) }
 }
 
+/// The same for a machine, which has its one role.
+pub(crate) fn machine(subject: &str) -> TokenRequest {
+    let grants = vec![Grant { role: Role::Service, territory_code: "*".to_owned() }];
+    TokenRequest { grants, ..request(subject) }
+}
+
 /// The claims of an acceptable token, to be spoiled.
 pub(crate) fn claims() -> Value {
     json!({

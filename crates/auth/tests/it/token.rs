@@ -9,7 +9,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 use time::Duration;
 
-use crate::fixture::{Fixture, NOW, claims, request};
+use crate::fixture::{Fixture, NOW, claims, machine, request};
 
 /// The claims with one of them replaced.
 fn claims_with(name: &str, value: Value) -> Value {
@@ -34,7 +34,7 @@ fn a_valid_token_gives_its_principal() {
     assert_eq!(principal.grants, request("10023").grants);
     assert_eq!(principal.service(), None);
 
-    let token = fixture.kpi.sign(&request("service:kpi"), NOW).unwrap();
+    let token = fixture.kpi.sign(&machine("service:kpi"), NOW).unwrap();
     assert_eq!(fixture.verifier.verify(&token, NOW).unwrap().service(), Some("kpi"));
 }
 
@@ -145,7 +145,8 @@ fn the_header_does_not_choose_the_algorithm() {
 fn a_key_asserts_only_whom_the_key_file_lets_it() {
     let fixture = Fixture::new("subject");
     let verify = |key: &SigningKey, subject: &str| {
-        fixture.verifier.verify(&key.sign(&request(subject), NOW).unwrap(), NOW).map(|_| ())
+        let request = if subject.starts_with("service:") { machine(subject) } else { request(subject) };
+        fixture.verifier.verify(&key.sign(&request, NOW).unwrap(), NOW).map(|_| ())
     };
     let forbidden = |subject: &str| Err(TokenError::SubjectForbidden { subject: subject.to_owned() });
     assert_eq!(verify(&fixture.kpi, "service:kpi"), Ok(()));
@@ -154,6 +155,9 @@ fn a_key_asserts_only_whom_the_key_file_lets_it() {
     assert_eq!(verify(&fixture.person, "service:kpi"), forbidden("service:kpi"));
     assert_eq!(verify(&fixture.person, "service:"), forbidden("service:"));
     assert_eq!(fixture.verifier.remembered(), 1);
+    // A machine does not make itself an auditor by signing that it is one.
+    let token = fixture.kpi.sign(&request("service:kpi"), NOW).unwrap();
+    assert_eq!(fixture.verifier.verify(&token, NOW).map(|_| ()), forbidden("service:kpi"));
 }
 
 #[test]

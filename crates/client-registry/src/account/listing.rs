@@ -1,6 +1,6 @@
 //! Pages of accounts, for lists and exports.
 
-use guanxi_filter::PageRequest;
+use guanxi_filter::{Field, Kind, Listing, Order, PageRequest};
 use guanxi_grpc::{Answers, Call, Violation};
 use guanxi_proto::client_registry::v1::{
     ExportAccountsRequest, ExportAccountsResponse, ListAccountsRequest, ListAccountsResponse,
@@ -11,7 +11,6 @@ use tonic::Status;
 
 use super::model::Account as Row;
 use super::rpc::AccountRpc;
-use super::store;
 use crate::error::Error;
 
 /// Clients take 4 MiB unless told otherwise; accounts with many attributes make shorter pages.
@@ -21,7 +20,7 @@ const EXPORT_PAGE: i32 = 500;
 impl AccountRpc {
     /// A page of the accounts that the caller may see.
     pub(super) async fn page(&self, call: &Call, request: &ListAccountsRequest) -> Result<ListAccountsResponse, Error> {
-        let query = store::LISTING.query(&PageRequest {
+        let query = LISTING.query(&PageRequest {
             page_size: request.page_size,
             page_token: &request.page_token,
             filter: &request.filter,
@@ -77,3 +76,59 @@ impl AccountRpc {
         }
     }
 }
+
+/// How accounts are listed.
+static LISTING: Listing = Listing {
+    name: "account",
+    columns: "account.id, account.legal_name, account.short_name, account.aliases, account.credit_code, account.external_ids, \
+         account.industry_code, account.parent_id, account.tree_path, account.territory_code, account.territory_path, \
+         account.address, account.employee_count, account.registered_capital, account.registered_capital_currency, \
+         account.tax_rank, account.public_sector, account.legal_representative, account.tier, account.state, account.source, \
+         account.tags, account.attributes, account.version, account.create_time, account.update_time, account.delete_time, \
+         account.activate_time, parent.territory_code as parent_territory_code, parent.territory_path as parent_territory_path",
+    from: "client_registry.account left join client_registry.account parent on parent.id = account.parent_id",
+    id: "account.id",
+    path: Some("account.territory_path"),
+    live: Some("account.delete_time is null"),
+    fields: &[
+        Field { name: "legal_name", column: "account.legal_name", kind: Kind::Text },
+        Field { name: "short_name", column: "account.short_name", kind: Kind::Text },
+        Field { name: "credit_code", column: "account.credit_code", kind: Kind::Text },
+        Field { name: "industry_code", column: "account.industry_code", kind: Kind::Text },
+        Field { name: "territory_code", column: "account.territory_code", kind: Kind::Text },
+        Field {
+            name: "parent_account_id",
+            column: "account.parent_id",
+            kind: Kind::Shown(&Kind::Id, "parent.territory_path"),
+        },
+        Field {
+            name: "tier",
+            column: "account.tier",
+            kind: Kind::Enum(&[("TIER_A", "A"), ("TIER_B", "B"), ("TIER_C", "C")]),
+        },
+        Field { name: "state", column: "account.state", kind: Kind::Enum(&STATES) },
+        Field { name: "source", column: "account.source", kind: Kind::Text },
+        Field { name: "public_sector", column: "account.public_sector", kind: Kind::Boolean },
+        Field { name: "employee_count", column: "account.employee_count", kind: Kind::Integer },
+        Field { name: "tax_rank", column: "account.tax_rank", kind: Kind::Integer },
+        Field { name: "tags", column: "account.tags", kind: Kind::TextList },
+        Field { name: "create_time", column: "account.create_time", kind: Kind::Instant },
+        Field { name: "update_time", column: "account.update_time", kind: Kind::Instant },
+    ],
+    orders: &[
+        Order { name: "territory", key: Some("account.territory_path"), descending: false },
+        // Ids ascend with the time they were made.
+        Order { name: "create_time", key: None, descending: false },
+        Order { name: "create_time", key: None, descending: true },
+    ],
+    default_page_size: 50,
+    max_page_size: 1_000,
+};
+
+const STATES: [(&str, &str); 5] = [
+    ("ACCOUNT_STATE_PROSPECT", "PROSPECT"),
+    ("ACCOUNT_STATE_ACTIVE", "ACTIVE"),
+    ("ACCOUNT_STATE_AT_RISK", "AT_RISK"),
+    ("ACCOUNT_STATE_CHURNED", "CHURNED"),
+    ("ACCOUNT_STATE_MERGED", "MERGED"),
+];

@@ -12,7 +12,7 @@ use crate::support::{Service, named, reason, violations};
 use crate::wire::{self, Caller};
 
 /// Words that only the inside of the service knows.
-const INTERNAL: [&str; 16] = [
+const INTERNAL: [&str; 15] = [
     "sqlx",
     "select ",
     "insert into",
@@ -25,7 +25,6 @@ const INTERNAL: [&str; 16] = [
     "constraint",
     "_pkey",
     "_fkey",
-    "/work",
     "postgres",
     "prost",
     "hyper",
