@@ -31,9 +31,10 @@ pub async fn provision(admin: &mut PgConnection, schema: &'static str, password:
     run(admin, format!("grant usage on schema {schema} to {schema}_service")).await
 }
 
-/// Backstops of the service's role: the deadline of a call ends its statements long before these.
-const SERVICE_LIMITS: &str =
-    "statement_timeout = '60s';lock_timeout = '20s';idle_in_transaction_session_timeout = '5s';timezone = 'UTC'";
+/// Backstops of the service's role: the deadline of a call ends its statements long before these. Its statements are short and many, so
+/// no worker processes are started for one and none is compiled: either costs more than the whole statement.
+const SERVICE_LIMITS: &str = "statement_timeout = '60s';lock_timeout = '20s';idle_in_transaction_session_timeout = '5s';\
+    timezone = 'UTC';max_parallel_workers_per_gather = 0;jit = off";
 
 /// Runs the migrations of a service as the owner of its schema, under a lock.
 pub async fn migrate(owner_url: &str, migrator: &Migrator) -> Result<(), sqlx::migrate::MigrateError> {

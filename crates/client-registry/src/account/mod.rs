@@ -8,6 +8,7 @@
 mod convert;
 pub mod credit_code;
 mod find;
+mod gram;
 mod import;
 mod listing;
 mod model;

@@ -3,8 +3,7 @@
 //! Postgres finds candidates by grams (a GIN index on `grams text[]`), Rust decides. The caller runs the queries of
 //! [`Query::plan`] in order, gives the rows of each to [`rank`], and stops at the first that leaves a hit.
 
-use std::collections::HashSet;
-
+use super::gram::Shares;
 use super::name::{self, Name, normalise};
 
 /// Rows that a candidate query returns at most.
@@ -40,8 +39,17 @@ pub(crate) enum QueryError {
 pub(crate) struct CandidatePlan {
     /// Run one after the other.
     pub(crate) contained: Vec<Contained>,
-    /// Run last, if there are any: the rare grams of `grams && $1`, sorted by how many match, then shorter names first.
-    pub(crate) similar: Vec<String>,
+    /// Run last, where anything tells.
+    pub(crate) similar: Similar,
+}
+
+/// `grams && $1`, sorted by how many of `$2` match, then shorter names first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Similar {
+    /// `$1`: every name that is meant has one of them.
+    pub(crate) telling: Vec<String>,
+    /// `$2`.
+    pub(crate) grams: Vec<String>,
 }
 
 /// `grams @> $1`, and each text of `$2` stands in the address or in the name of a territory above.
@@ -116,13 +124,12 @@ impl Query {
         Ok(Self { tokens: whole.tokens(), whole })
     }
 
-    /// Which rows to fetch, when `common` are the grams that over 1 % of the rows, and over a thousand, hold.
-    pub(crate) fn plan(&self, common: &HashSet<String>) -> CandidatePlan {
-        let is_rare = |gram: &String| !common.contains(gram);
-        let whole = grams_of(std::slice::from_ref(&self.whole));
+    /// Which rows to fetch.
+    pub(crate) fn plan(&self, shares: &Shares) -> CandidatePlan {
+        let is_rare = |gram: &String| shares.is_rare(gram);
         let tokens = grams_of(&self.tokens);
         // 万 科: no token has a gram, only both together.
-        let grams = if tokens.is_empty() { whole.clone() } else { tokens };
+        let grams = if tokens.is_empty() { grams_of(std::slice::from_ref(&self.whole)) } else { tokens };
         let mut contained = vec![Contained { sorted: grams.iter().any(is_rare), grams, places: Vec::new() }];
         for (places, name) in self.places_and_name() {
             let grams = grams_of(&name);
@@ -130,10 +137,26 @@ impl Query {
                 contained.push(Contained { grams, places: places.iter().map(Name::text).collect(), sorted: true });
             }
         }
-        let mut similar = whole;
-        self.whole.add_first_gram(&mut similar);
-        similar.retain(is_rare);
-        CandidatePlan { contained, similar: name::sorted(similar) }
+        let telling = self.rests().iter().flat_map(|rest| shares.telling(rest, Tolerance::of(rest).edits)).collect();
+        let mut grams = grams_of(std::slice::from_ref(&self.whole));
+        self.whole.add_first_gram(&mut grams);
+        CandidatePlan { contained, similar: Similar { telling: name::sorted(telling), grams } }
+    }
+
+    /// What is left when tokens at both ends are taken for places, itself included.
+    fn rests(&self) -> Vec<Name> {
+        let mut ends = vec![0];
+        ends.extend(self.tokens.iter().scan(0, |end, token| {
+            *end += token.len();
+            Some(*end)
+        }));
+        let mut rests = vec![self.whole.clone()];
+        if self.tokens.len() <= MAX_PLACE_TOKENS {
+            let pairs = ends.iter().flat_map(|start| ends.iter().map(move |end| (*start, *end)));
+            let parts = pairs.filter(|(start, end)| start + 2 <= *end && end - start < self.whole.len());
+            rests.extend(parts.map(|(start, end)| self.whole.part(start, end)));
+        }
+        rests
     }
 
     /// The ways to read it as places before or after a name.
@@ -382,10 +405,10 @@ mod tests {
 
     #[test]
     fn a_plan_leaves_common_grams_to_the_contained_search() {
-        let common = texts("深圳 科技 ^深").into_iter().collect();
+        let common = Shares::new(1e6, texts("深圳 科技 ^深").into_iter().map(|gram| (gram, 0.02)));
         let plan = query("深圳 中兴").plan(&common);
         assert_eq!(plan.contained, [contained("中兴 深圳", "", true), contained("中兴", "深圳", true)]);
-        assert_eq!(plan.similar, texts("中兴 圳中"));
+        assert_eq!(plan.similar.telling, texts("中兴 圳中"));
         assert_eq!(query("深圳科技").plan(&common).contained, [contained("圳科 深圳 科技", "", true)]);
         assert_eq!(query("科技").plan(&common).contained, [contained("科技", "", false)]);
         assert_eq!(query("万 科").plan(&common).contained, [contained("万科", "", true)]);

@@ -19,9 +19,16 @@ pub(crate) struct Postgres {
 impl Postgres {
     /// Starts a server with the roles of the service and an empty database.
     pub(crate) async fn start(durability: Durability) -> Self {
+        Self::with_settings(durability, &[]).await
+    }
+
+    /// The same with more settings of Postgres.
+    pub(crate) async fn with_settings(durability: Durability, settings: &[(&str, &str)]) -> Self {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("guanxi-test-{}-{number}", std::process::id()));
-        let mut postgres = Self { server: None, options: StartOptions::new(folder, durability) };
+        let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let options = StartOptions { settings, ..StartOptions::new(folder, durability) };
+        let mut postgres = Self { server: None, options };
         postgres.start_again();
         let mut admin = PgConnection::connect(&postgres.url(SUPERUSER, "postgres")).await.unwrap();
         guanxi_db::provision(&mut admin, client_registry::SCHEMA, None).await.unwrap();
