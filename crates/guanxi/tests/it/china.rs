@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use client_registry::credit_code::{CreditCode, CreditCodeError};
 use guanxi_proto::client_registry::v1::account_service_client::AccountServiceClient;
 use guanxi_proto::client_registry::v1::{Account, ExportAccountsRequest, SearchAccountsRequest};
 use guanxi_test_support::with_token;
@@ -281,4 +282,28 @@ async fn the_right_company_comes_first_however_it_is_typed_and_nothing_comes_of_
 
 fn percent(part: u32, whole: u32) -> f64 {
     100.0 * f64::from(part) / f64::from(whole.max(1))
+}
+
+/// The state of a text as a credit code, in the words of the vectors.
+fn credit_code_state(code: &str) -> &'static str {
+    match CreditCode::parse(code) {
+        Ok(_) => "ok",
+        Err(CreditCodeError::Length { .. }) => "length",
+        Err(CreditCodeError::Charset { .. }) => "charset",
+        Err(CreditCodeError::CheckDigit { .. }) => "check_digit",
+    }
+}
+
+#[test]
+fn credit_codes_are_what_the_vectors_say() {
+    let Some(shared) = shared_data() else { return };
+    let vectors = csv::Reader::from_path(shared.join("cn-uscc/vectors.csv")).unwrap().into_records().flatten();
+    let vectors: Vec<_> = vectors.map(|row| (row[0].to_owned(), row[1].to_owned())).collect();
+    assert_eq!(vectors.len(), 40);
+    for (code, state) in vectors {
+        assert_eq!(credit_code_state(&code), state, "{code}");
+    }
+    let issued = csv::Reader::from_path(shared.join("cn-uscc/valid.csv")).unwrap().into_records().flatten();
+    let wrong: Vec<_> = issued.filter(|row| credit_code_state(&row[0]) != "ok").collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
 }
