@@ -19,10 +19,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let encoded = compiler.encode_file_descriptor_set();
     let pool = DescriptorPool::decode(encoded.as_slice())?;
     every_method_has_a_rule(&pool)?;
-    fs::write(
-        PathBuf::from(std::env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?).join("descriptor_set.bin"),
-        encoded,
-    )?;
+    let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
+    fs::write(out.join("descriptor_set.bin"), encoded)?;
+    fs::write(out.join("personal.rs"), personal(&pool)?)?;
 
     // Maps are sorted, so that equal messages have equal bytes: digests of requests depend on it.
     let mut config = tonic_prost_build::Config::new();
@@ -55,4 +54,25 @@ fn every_method_has_a_rule(pool: &DescriptorPool) -> Result<(), Box<dyn Error>> 
         .map(|method| method.full_name().to_owned())
         .collect();
     if without.is_empty() { Ok(()) } else { Err(format!("methods without (guanxi.auth.v1.rule): {without:?}").into()) }
+}
+
+/// `Personal` of every message with fields that carry `(guanxi.auth.v1.personal)`.
+fn personal(pool: &DescriptorPool) -> Result<String, Box<dyn Error>> {
+    let option = pool.get_extension_by_name("guanxi.auth.v1.personal").ok_or("options.proto declares no personal")?;
+    let mut code = String::new();
+    for message in pool.all_messages() {
+        let fields = message.fields().filter(|field| field.options().has_extension(&option));
+        let names: Vec<String> = fields.map(|field| field.name().to_owned()).collect();
+        if names.is_empty() {
+            continue;
+        }
+        let path = format!("{}.{}", message.package_name(), message.name()).replace('.', "::");
+        let fields: Vec<String> = names.iter().map(|name| format!("({name:?}, &mut self.{name})")).collect();
+        code += &format!(
+            "impl crate::Personal for crate::{} {{\n    fn personal(&mut self) -> Vec<(&'static str, &mut String)> {{\n        vec![{}]\n    }}\n}}\n",
+            path.trim_start_matches("guanxi::"),
+            fields.join(", ")
+        );
+    }
+    Ok(code)
 }

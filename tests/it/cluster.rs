@@ -21,7 +21,7 @@ impl Cluster {
         let keys = Keys::new();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let registry = listener.local_addr().unwrap();
-        let settings = client_registry::Settings {
+        let settings = guanxi_service::Settings {
             grpc: guanxi_grpc::Settings { listen: registry, jwks: keys.jwks(), max_calls: 512, max_streams: 2_000 },
             database: guanxi_db::Settings {
                 database_url: database.service_url(),

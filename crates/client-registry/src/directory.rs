@@ -6,44 +6,25 @@ use guanxi_auth::TerritoryPaths;
 use guanxi_db::Database;
 use guanxi_events::{Reader, StoredEvent};
 use guanxi_proto::client_registry::v1::TerritoryChange;
+use guanxi_resource::Directory;
 use prost::Message;
 use tokio::sync::watch;
 
 /// How long to wait after the feed could not be read.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Territory paths, and how far they have followed the feed.
-#[derive(Clone)]
-pub(crate) struct Directory {
-    pub(crate) paths: TerritoryPaths,
-    followed: watch::Receiver<i64>,
-}
-
-impl Directory {
-    /// Loads the tree and follows its changes from then on.
-    pub(crate) async fn start(database: &Database, reader: &Reader) -> Result<Self, guanxi_db::Error> {
-        // The position first: what is committed between the two statements is then applied twice, never missed.
-        let (position, _oldest) = reader.bounds().await?;
-        let mut connection = database.connection().await?;
-        let rows = sqlx::query!("select code, path from client_registry.territory").fetch_all(&mut *connection).await?;
-        connection.release();
-        let paths = TerritoryPaths::default();
-        paths.replace(rows.into_iter().map(|row| (row.code, row.path)));
-        let (sender, followed) = watch::channel(position);
-        tokio::spawn(follow(reader.clone(), paths.clone(), sender));
-        Ok(Self { paths, followed })
-    }
-
-    /// The position of the feed that the paths are at least as new as.
-    pub(crate) fn followed(&self) -> watch::Receiver<i64> {
-        self.followed.clone()
-    }
-
-    /// Returns when the paths are at least as new as a position of the feed, so that whoever changed the tree meets its change.
-    pub(crate) async fn reached(&self, position: i64) {
-        // A follower that is gone went with its runtime.
-        let _ = self.followed.clone().wait_for(|followed| *followed >= position).await;
-    }
+/// Loads the tree and follows its changes from then on.
+pub(crate) async fn start(database: &Database, reader: &Reader) -> Result<Directory, guanxi_db::Error> {
+    // The position first: what is committed between the two statements is then applied twice, never missed.
+    let (position, _oldest) = reader.bounds().await?;
+    let mut connection = database.connection().await?;
+    let rows = sqlx::query!("select code, path from client_registry.territory").fetch_all(&mut *connection).await?;
+    connection.release();
+    let paths = TerritoryPaths::default();
+    paths.replace(rows.into_iter().map(|row| (row.code, row.path)));
+    let (sender, followed) = watch::channel(position);
+    tokio::spawn(follow(reader.clone(), paths.clone(), sender));
+    Ok(Directory { paths, followed })
 }
 
 async fn follow(reader: Reader, paths: TerritoryPaths, followed: watch::Sender<i64>) {

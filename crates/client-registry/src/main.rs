@@ -17,7 +17,7 @@ enum Command {
     /// Serve until SIGTERM or Ctrl-C; migrates first where --owner-database-url is given.
     Serve {
         #[command(flatten)]
-        settings: Box<client_registry::Settings>,
+        settings: Box<guanxi_service::Settings>,
         #[command(flatten)]
         telemetry: guanxi_telemetry::Settings,
     },
@@ -49,7 +49,9 @@ async fn run(command: Command) -> Result<(), Box<dyn std::error::Error>> {
             client_registry::serve(&settings, None, guanxi_grpc::stop_signal()?).await?;
             Ok(guard.shutdown()?)
         }
-        Command::Migrate { owner_database_url } => Ok(client_registry::migrate(&owner_database_url).await?),
+        Command::Migrate { owner_database_url } => {
+            Ok(guanxi_db::migrate(&owner_database_url, &client_registry::MIGRATOR).await?)
+        }
         Command::Healthcheck { address } => Ok(guanxi_grpc::health_check(address).await?),
     }
 }

@@ -23,7 +23,7 @@ enum Service {
     /// Who the customers are, where they belong and who looks after them.
     ClientRegistry {
         #[command(flatten)]
-        settings: Box<client_registry::Settings>,
+        settings: Box<guanxi_service::Settings>,
         #[command(flatten)]
         telemetry: guanxi_telemetry::Settings,
     },

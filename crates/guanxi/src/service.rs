@@ -34,7 +34,7 @@ impl Service {
     /// Brings its schema up to date.
     pub(crate) async fn migrate(self, owner_url: &str) -> Result<(), Box<dyn Error>> {
         match self {
-            Self::ClientRegistry => Ok(client_registry::migrate(owner_url).await?),
+            Self::ClientRegistry => Ok(guanxi_db::migrate(owner_url, &client_registry::MIGRATOR).await?),
         }
     }
 }

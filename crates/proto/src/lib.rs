@@ -25,3 +25,11 @@ mod generated {
 }
 
 pub use generated::guanxi::*;
+
+/// A message with fields about a person, `(guanxi.auth.v1.personal)`. Made from the option, so that none is forgotten.
+pub trait Personal: Default {
+    /// All of them, each with its name.
+    fn personal(&mut self) -> Vec<(&'static str, &mut String)>;
+}
+
+include!(concat!(env!("OUT_DIR"), "/personal.rs"));

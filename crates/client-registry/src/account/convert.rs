@@ -7,6 +7,7 @@ use guanxi_proto::client_registry::v1::{
 };
 use guanxi_proto::errors::v1::ErrorReason;
 use guanxi_proto::r#type::v1::Money;
+use guanxi_resource::{Sight, personal, place};
 use time::Date;
 use time::macros::format_description;
 use uuid::Uuid;
@@ -16,25 +17,15 @@ use super::patch::{self, Patch};
 use super::search::{MAX_CHARACTERS, Query, QueryError};
 use super::tier::Period;
 use crate::error::reason;
-use crate::personal::{self, Personal, Sight};
-use crate::registry::{self, place};
 
-impl Personal for pb::Account {
-    fn personal(&mut self) -> Vec<(&'static str, &mut String)> {
-        vec![("legal_representative", &mut self.legal_representative)]
+/// The account as the caller may see it.
+pub(super) fn seen(sight: &Sight, account: &Account) -> pb::Account {
+    let parent_seen = account.parent_territory_path.as_deref().is_some_and(|path| sight.scope.contains(path));
+    let mut seen = sight.veil(&account.territory_path, wire(account));
+    if !parent_seen {
+        seen.parent_account_id.clear();
     }
-}
-
-impl Sight {
-    /// The account as the caller may see it.
-    pub(super) fn account(&self, account: &Account) -> pb::Account {
-        let parent_seen = account.parent_territory_path.as_deref().is_some_and(|path| self.scope.contains(path));
-        let mut seen = self.veil(&account.territory_path, wire(account));
-        if !parent_seen {
-            seen.parent_account_id.clear();
-        }
-        seen
-    }
+    seen
 }
 
 fn wire(account: &Account) -> pb::Account {
@@ -119,7 +110,7 @@ pub(super) fn event(kind: &'static str, before: Option<&Account>, after: &Accoun
     let (mut old, mut new) = (before.map(wire), wire(after));
     let changed_personal_fields = personal::withhold(&mut old, &mut new);
     let change = AccountChange { before: old, after: Some(new), reason: reason.to_owned(), changed_personal_fields };
-    let mut event = registry::event(kind, after.id, after.version, before.map(lies), lies(after), &change);
+    let mut event = guanxi_resource::event(kind, after.id, after.version, before.map(lies), lies(after), &change);
     event.mentions.extend(parents.into_iter().flatten());
     event
 }
@@ -272,7 +263,7 @@ pub(super) fn search(request: &pb::SearchAccountsRequest) -> Result<(Query, usiz
 /// The nodes of a hierarchy, parents first, with their depth below the topmost one.
 pub(super) fn nodes(tree: &[(&Account, i32)], sight: &Sight) -> Vec<pb::AccountTreeNode> {
     tree.iter()
-        .map(|(account, depth)| pb::AccountTreeNode { account: Some(sight.account(account)), depth: *depth })
+        .map(|(account, depth)| pb::AccountTreeNode { account: Some(seen(sight, account)), depth: *depth })
         .collect()
 }
 

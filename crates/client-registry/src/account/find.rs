@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use guanxi_auth::Scope;
 use guanxi_db::{Database, PgConnection};
+use guanxi_resource::Error;
 use sqlx::{Execute, Postgres};
 use uuid::Uuid;
 
 use super::gram::Shares;
 use super::search::{Candidate, Contained, Fit, MAX_CANDIDATES, Query, Similar, rank};
-use crate::error::Error;
 
 /// How often the statistics are read; Postgres renews them as the table changes.
 const REFRESH: Duration = Duration::from_mins(1);

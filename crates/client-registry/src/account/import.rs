@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use guanxi_db::Transaction;
 use guanxi_events::NewEvent;
 use guanxi_grpc::{Call, Fields, Refusal, Violation, Violations, parse_id};
-use guanxi_proto::client_registry::v1::{
-    ErrorReason, ImportAccountRow, ImportAccountsRequest, ImportAccountsResponse, ImportOptions, ImportProgress,
-};
+use guanxi_proto::client_registry::v1::{ErrorReason, ImportAccountRow, ImportAccountsRequest, ImportAccountsResponse};
 use guanxi_proto::errors::v1::ErrorReason as Shared;
+use guanxi_proto::imports::v1::{ImportOptions, ImportProgress};
+use guanxi_resource::{Error, Import, Mode, Outcome, Resource, Rows};
 use uuid::Uuid;
 
 use super::AccountRpc;
@@ -16,9 +16,7 @@ use super::convert;
 use super::model::Account;
 use super::patch::{self, Patch};
 use super::store;
-use crate::change::Resource;
-use crate::error::{Error, reason};
-use crate::import::{Import, Mode, Outcome, Rows};
+use crate::error::reason;
 use crate::territory::Territory;
 use crate::territory::store as territories;
 
@@ -146,7 +144,7 @@ impl Batch {
         mode: Mode,
         rows: impl Iterator<Item = &Row> + Clone,
     ) -> Result<Self, Error> {
-        let scope = service.registry.scope(call);
+        let scope = service.resources.scope(call);
         let codes: Vec<String> = rows.clone().filter_map(|row| row.patch.territory_code.clone()).collect();
         let found = territories::lock_shared(transaction, &scope, &codes).await?;
         if rows.clone().any(|row| row.parent.is_some()) {
@@ -260,7 +258,7 @@ impl Batch {
         }
         if self.mode == Mode::ReportDifferences {
             let fields = convert::differences(&before, &after).join(", ");
-            return Err(Violation::new("account", reason(ErrorReason::RowDiffers)).with("fields", fields).into());
+            return Err(Violation::new("account", Shared::RowDiffers).with("fields", fields).into());
         }
         if after.tree_path != before.tree_path {
             for below in self.accounts.values_mut().filter(|below| below.tree_path.starts_with(&before.tree_path)) {
@@ -284,17 +282,15 @@ impl Batch {
     fn territory(&self, row: &Row) -> Result<Option<&Territory>, Error> {
         let Some(code) = &row.patch.territory_code else { return Ok(None) };
         let territory = self.territories.get(code);
-        territory.map(Some).ok_or_else(|| Error::NotFound { resource: "territory", value: code.clone() })
+        territory.map(Some).ok_or_else(|| Error::not_found("territory", code))
     }
 
     fn parent(&self, row: &Row) -> Result<Option<&Account>, Error> {
         let Some(key) = &row.parent else { return Ok(None) };
         let parent = self.owners.get(key).and_then(|id| self.visible(*id));
         parent.map(Some).ok_or_else(|| match key {
-            Key::Id(id) => Error::NotFound { resource: "parent account", value: id.to_string() },
-            Key::CreditCode(value) | Key::ExternalId(value) => {
-                Error::NotFound { resource: "parent account", value: value.clone() }
-            }
+            Key::Id(id) => Error::not_found("parent account", id),
+            Key::CreditCode(value) | Key::ExternalId(value) => Error::not_found("parent account", value),
         })
     }
 
@@ -338,7 +334,7 @@ async fn owners(transaction: &mut Transaction, keys: &[Key]) -> Result<HashMap<K
 
 /// An earlier row of the message was about the same account.
 fn repeated(row: i64) -> Error {
-    Violation::new("account", reason(ErrorReason::RowRepeated)).with("row", row).into()
+    Violation::new("account", Shared::RowRepeated).with("row", row).into()
 }
 
 /// The field of the row that a refusal is about.
@@ -347,12 +343,13 @@ fn field(refusal: &Error, row: &ImportAccountRow) -> String {
         Error::NotFound { resource: "account", .. } => "account.id".to_owned(),
         Error::NotFound { resource: "territory", .. } => "account.territory_code".to_owned(),
         Error::Exists { field, .. } => format!("account.{field}"),
-        Error::NotFound { .. } | Error::AccountCycle { .. } | Error::AccountTreeTooDeep { .. } => {
-            match row.parent_external_id {
-                Some(_) => "parent_external_id".to_owned(),
-                None => "account.parent_account_id".to_owned(),
-            }
+        Error::Refused(refusal) if !["ACCOUNT_CYCLE", "ACCOUNT_TREE_TOO_DEEP"].contains(&refusal.reason().name()) => {
+            "account".to_owned()
         }
+        Error::NotFound { .. } | Error::Refused(_) => match row.parent_external_id {
+            Some(_) => "parent_external_id".to_owned(),
+            None => "account.parent_account_id".to_owned(),
+        },
         _ => "account".to_owned(),
     }
 }

@@ -6,12 +6,13 @@ use guanxi_proto::client_registry::v1::{
     ExportAccountsRequest, ExportAccountsResponse, ListAccountsRequest, ListAccountsResponse,
 };
 use guanxi_proto::errors::v1::ErrorReason;
+use guanxi_resource::Error;
 use prost::Message;
 use tonic::Status;
 
+use super::convert;
 use super::model::Account as Row;
 use super::rpc::AccountRpc;
-use crate::error::Error;
 
 /// Clients take 4 MiB unless told otherwise; accounts with many attributes make shorter pages.
 const MAX_PAGE_BYTES: usize = 3 * 1024 * 1024;
@@ -30,7 +31,7 @@ impl AccountRpc {
             bound: &[&request.territory_code],
         })?;
         let sight = self.sight(call);
-        let within = self.registry.within(&sight.scope, &request.territory_code)?;
+        let within = self.resources.within(&sight.scope, &request.territory_code)?;
         if request.order_by.starts_with("create_time") && !within.is_everything() {
             // Its index knows no territories: a small one would be looked for in all accounts.
             return Err(Violation::new("order_by", ErrorReason::OrderUnknown)
@@ -39,10 +40,10 @@ impl AccountRpc {
                 .into());
         }
         let mut query = query.seen_from(&sight.scope.ranges());
-        let mut connection = self.registry.connection().await?;
+        let mut connection = self.resources.connection().await?;
         loop {
             let page = query.fetch::<Row>(&mut connection, &within.ranges()).await?;
-            let accounts = page.rows.iter().map(|account| sight.account(account)).collect();
+            let accounts = page.rows.iter().map(|account| convert::seen(&sight, account)).collect();
             let answer = ListAccountsResponse { accounts, next_page_token: page.next_page_token, total: page.total };
             if answer.encoded_len() <= MAX_PAGE_BYTES || answer.accounts.len() < 2 {
                 connection.release();

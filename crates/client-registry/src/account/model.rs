@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use guanxi_resource::{Error, Resource, Stamp};
 use rust_decimal::Decimal;
 use serde::Serialize;
 use sqlx::types::Json;
@@ -9,8 +10,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::name;
-use crate::change::{Resource, Stamp};
-use crate::error::Error;
+use crate::error::Refused;
 use crate::territory::Territory;
 
 /// Levels of a hierarchy.
@@ -146,11 +146,11 @@ impl Account {
     pub(super) fn hang(&mut self, parent: Option<&Account>, height: usize) -> Result<(), Error> {
         if let Some(parent) = parent {
             if parent.tree_path.starts_with(&self.tree_path) {
-                return Err(Error::AccountCycle { parent_account_id: parent.id.to_string() });
+                return Err(Refused::AccountCycle { parent_account_id: parent.id.to_string() }.into());
             }
             parent.check_live()?;
             if parent.depth() + height > MAX_DEPTH {
-                return Err(Error::AccountTreeTooDeep { max: MAX_DEPTH });
+                return Err(Refused::AccountTreeTooDeep { max: MAX_DEPTH }.into());
             }
         }
         self.parent_id = parent.map(|parent| parent.id);
@@ -201,7 +201,7 @@ impl Account {
     pub(super) fn deleted(&self, subsidiaries: usize, visible: usize, now: OffsetDateTime) -> Result<Self, Error> {
         self.check_live()?;
         if subsidiaries > 0 {
-            return Err(Error::AccountHasSubsidiaries { count: visible });
+            return Err(Refused::AccountHasSubsidiaries { count: visible }.into());
         }
         Ok(Self { delete_time: Some(now), ..self.clone() })
     }
@@ -209,7 +209,7 @@ impl Account {
     /// DELETED → the state before.
     pub(super) fn undeleted(&self, parent: Option<&Account>) -> Result<Self, Error> {
         if self.delete_time.is_none() {
-            return Err(Error::AccountNotDeleted);
+            return Err(Refused::AccountNotDeleted.into());
         }
         if let Some(parent) = parent {
             parent.check_live()?;
@@ -273,12 +273,12 @@ mod tests {
     fn a_deleted_account_comes_back_as_it_was() {
         let now = OffsetDateTime::UNIX_EPOCH;
         let active = account().activated(now).unwrap();
-        assert!(matches!(active.deleted(2, 1, now), Err(Error::AccountHasSubsidiaries { count: 1 })));
+        assert_eq!(active.deleted(2, 1, now).unwrap_err().refused_for(), Some("ACCOUNT_HAS_SUBSIDIARIES"));
         let deleted = active.deleted(0, 0, now).unwrap();
         assert!(deleted.activated(now).is_err() && deleted.deleted(0, 0, now).is_err());
         let back = deleted.undeleted(None).unwrap();
         assert_eq!(back, active);
-        assert!(matches!(back.undeleted(None), Err(Error::AccountNotDeleted)));
+        assert_eq!(back.undeleted(None).unwrap_err().refused_for(), Some("ACCOUNT_NOT_DELETED"));
         assert!(deleted.undeleted(Some(&deleted)).is_err());
     }
 
@@ -305,10 +305,10 @@ mod tests {
             child.hang(chain.last(), 1).unwrap();
             chain.push(child);
         }
-        assert!(matches!(account().hang(chain.last(), 1), Err(Error::AccountTreeTooDeep { .. })));
+        assert_eq!(account().hang(chain.last(), 1).unwrap_err().refused_for(), Some("ACCOUNT_TREE_TOO_DEEP"));
         let mut top = chain[0].clone();
-        assert!(matches!(top.hang(Some(&chain[3]), 1), Err(Error::AccountCycle { .. })));
-        assert!(matches!(top.hang(Some(&chain[0]), 1), Err(Error::AccountCycle { .. })));
+        assert_eq!(top.hang(Some(&chain[3]), 1).unwrap_err().refused_for(), Some("ACCOUNT_CYCLE"));
+        assert_eq!(top.hang(Some(&chain[0]), 1).unwrap_err().refused_for(), Some("ACCOUNT_CYCLE"));
         chain[3].hang(None, 7).unwrap();
         assert_eq!(chain[3].depth(), 1);
     }

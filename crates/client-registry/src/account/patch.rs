@@ -7,6 +7,7 @@ use guanxi_grpc::{Fields, Violation, Violations, parse_id, text};
 use guanxi_proto::client_registry::v1::{self as pb, ErrorReason};
 use guanxi_proto::errors::v1::ErrorReason as Shared;
 use guanxi_proto::r#type::v1::Money;
+use guanxi_resource::personal;
 use rust_decimal::Decimal;
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -14,7 +15,7 @@ use uuid::Uuid;
 use super::credit_code::{CreditCode, CreditCodeError};
 use super::model::Account;
 use crate::error::reason;
-use crate::{industry, personal, territory};
+use crate::{industry, territory};
 
 const MAX_ATTRIBUTES: usize = 100;
 

@@ -15,6 +15,7 @@ use guanxi_proto::client_registry::v1::{
     SearchAccountsResponse, SetAccountTierRequest, SetAccountTierResponse, UndeleteAccountRequest,
     UndeleteAccountResponse, UpdateAccountRequest, UpdateAccountResponse,
 };
+use guanxi_resource::{Change, Error, Resources, Sight};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
@@ -25,10 +26,6 @@ use super::model::{Account as Row, connected};
 use super::patch::Patch;
 use super::store;
 use super::tier::{self, Period};
-use crate::change::Change;
-use crate::error::Error;
-use crate::personal::Sight;
-use crate::registry::Registry;
 use crate::territory::{Territory, store as territories};
 
 const MAX_NODES: usize = 1_000;
@@ -38,7 +35,7 @@ const EXPORTS_WAITING: usize = 2;
 /// Serves accounts.
 #[derive(Clone)]
 pub(crate) struct AccountRpc {
-    pub(super) registry: Registry,
+    pub(super) resources: Resources,
     finder: Finder,
 }
 
@@ -51,13 +48,13 @@ struct Around {
 }
 
 impl AccountRpc {
-    pub(crate) fn new(registry: Registry) -> Self {
-        let finder = Finder::start(&registry.database);
-        Self { registry, finder }
+    pub(crate) fn new(resources: Resources) -> Self {
+        let finder = Finder::start(&resources.database);
+        Self { resources, finder }
     }
 
     pub(super) fn sight(&self, call: &Call) -> Sight {
-        self.registry.sight(call, ACCOUNT_READ_PERSONAL)
+        self.resources.sight(call, ACCOUNT_READ_PERSONAL)
     }
 
     /// Locks an account for a change, and what the change needs around it.
@@ -69,14 +66,14 @@ impl AccountRpc {
         around: Around,
     ) -> Result<(Change<'a, Row>, Sight, Vec<Territory>), Error> {
         let sight = self.sight(call);
-        let mut transaction = self.registry.begin().await?;
+        let mut transaction = self.resources.begin().await?;
         let territories =
             territories::lock_shared(&mut transaction, &sight.scope, around.territory_code.as_slice()).await?;
         if let Some(alone) = around.tree_alone {
             territories::lock_tree(&mut transaction, "account", alone).await?;
         }
         let before = store::lock(&mut transaction, &sight.scope, id).await?;
-        let change = self.registry.change(call, key, etag, transaction, before).await?;
+        let change = self.resources.change(call, key, etag, transaction, before).await?;
         Ok((change, sight, territories))
     }
 
@@ -94,7 +91,7 @@ impl AccountRpc {
         };
         let event = |kind, before: Option<&Row>, after: &Row| convert::event(kind, before, after, reason);
         let (account, position) = change.finish(kind, save, event).await?;
-        Ok((Some(sight.account(&account)), position))
+        Ok((Some(convert::seen(sight, &account)), position))
     }
 
     /// Puts an account where it is to lie and hang.
@@ -159,10 +156,13 @@ impl AccountService for AccountRpc {
         let key = call.request_key(&request.request_id, &request)?;
         let (patch, territory_code) = convert::new_account(request.account)?;
         let (sight, id) = (self.sight(&call), guanxi_db::new_id(call.now));
-        let mut transaction = self.registry.begin().await?;
-        if let Some(first) = self.registry.claim(&mut transaction, key.as_ref(), id, call.now).await? {
+        let mut transaction = self.resources.begin().await?;
+        if let Some(first) = self.resources.claim(&mut transaction, key.as_ref(), id, call.now).await? {
             let account = store::get(&mut transaction, &sight.scope, first).await?;
-            return Ok(Response::new(CreateAccountResponse { account: Some(sight.account(&account)), position: 0 }));
+            return Ok(Response::new(CreateAccountResponse {
+                account: Some(convert::seen(&sight, &account)),
+                position: 0,
+            }));
         }
         let found =
             territories::lock_shared(&mut transaction, &sight.scope, std::slice::from_ref(&territory_code)).await?;
@@ -175,15 +175,15 @@ impl AccountService for AccountRpc {
         }
         store::insert(&mut transaction, std::slice::from_ref(&account)).await?;
         let event = convert::event("account.created", None, &account, "");
-        let position = self.registry.commit(transaction, &call, vec![event]).await?;
-        Ok(Response::new(CreateAccountResponse { account: Some(sight.account(&account)), position }))
+        let position = self.resources.commit(transaction, &call, vec![event]).await?;
+        Ok(Response::new(CreateAccountResponse { account: Some(convert::seen(&sight, &account)), position }))
     }
 
     async fn get_account(&self, request: Request<GetAccountRequest>) -> Result<Response<GetAccountResponse>, Status> {
         let (call, request) = Call::open(request)?;
         let key = convert::key(request.key)?;
         let sight = self.sight(&call);
-        let mut connection = self.registry.connection().await?;
+        let mut connection = self.resources.connection().await?;
         let (named, owner) = match key {
             Key::Id(id) => (id.to_string(), Some(id)),
             Key::CreditCode(code) => {
@@ -198,7 +198,7 @@ impl AccountService for AccountRpc {
         let found = store::find(&mut connection, &sight.scope, owner.as_slice()).await?;
         connection.release();
         let account = found.first().ok_or_else(|| store::not_found(&named))?;
-        Ok(Response::new(GetAccountResponse { account: Some(sight.account(account)) }))
+        Ok(Response::new(GetAccountResponse { account: Some(convert::seen(&sight, account)) }))
     }
 
     async fn batch_get_accounts(
@@ -208,13 +208,13 @@ impl AccountService for AccountRpc {
         let (call, request) = Call::open(request)?;
         let ids = convert::ids(&request.ids)?;
         let sight = self.sight(&call);
-        let mut connection = self.registry.connection().await?;
+        let mut connection = self.resources.connection().await?;
         let found = store::find(&mut connection, &sight.scope, &ids).await?;
         connection.release();
         let found: HashMap<Uuid, Row> = found.into_iter().map(|account| (account.id, account)).collect();
         let missing = ids.iter().filter(|id| !found.contains_key(*id)).map(ToString::to_string);
         Ok(Response::new(BatchGetAccountsResponse {
-            accounts: ids.iter().filter_map(|id| found.get(id)).map(|account| sight.account(account)).collect(),
+            accounts: ids.iter().filter_map(|id| found.get(id)).map(|account| convert::seen(&sight, account)).collect(),
             missing_ids: missing.collect(),
         }))
     }
@@ -234,15 +234,16 @@ impl AccountService for AccountRpc {
         let (call, request) = Call::open(request)?;
         let (query, wanted) = convert::search(&request)?;
         let sight = self.sight(&call);
-        let within = self.registry.within(&sight.scope, &request.territory_code)?;
-        let mut connection = self.registry.connection().await?;
+        let within = self.resources.within(&sight.scope, &request.territory_code)?;
+        let mut connection = self.resources.connection().await?;
         let hits = self.finder.find(&mut connection, &within, &query, request.show_deleted, wanted).await?;
         let ids: Vec<Uuid> = hits.iter().map(|(id, _)| *id).collect();
         let found = store::find(&mut connection, &within, &ids).await?;
         connection.release();
         let found: HashMap<Uuid, Row> = found.into_iter().map(|account| (account.id, account)).collect();
         let results = hits.into_iter().filter_map(|(id, score)| Some((found.get(&id)?, score)));
-        let results = results.map(|(account, score)| FoundAccount { account: Some(sight.account(account)), score });
+        let results =
+            results.map(|(account, score)| FoundAccount { account: Some(convert::seen(&sight, account)), score });
         Ok(Response::new(SearchAccountsResponse { results: results.collect() }))
     }
 
@@ -337,7 +338,7 @@ impl AccountService for AccountRpc {
         let (call, request) = Call::open(request)?;
         let id = parse_id("account_id", &request.account_id)?;
         let sight = self.sight(&call);
-        let mut connection = self.registry.connection().await?;
+        let mut connection = self.resources.connection().await?;
         store::get(&mut connection, &sight.scope, id).await?;
         let periods = store::periods(&mut connection, id).await?;
         connection.release();
@@ -353,7 +354,7 @@ impl AccountService for AccountRpc {
         let (call, request) = Call::open(request)?;
         let id = parse_id("id", &request.id)?;
         let sight = self.sight(&call);
-        let mut connection = self.registry.connection().await?;
+        let mut connection = self.resources.connection().await?;
         let account = store::get(&mut connection, &sight.scope, id).await?;
         let above = store::find(&mut connection, &sight.scope, &account.ancestors()).await?;
         let top = account.top_among(&above);
@@ -375,7 +376,7 @@ impl AccountService for AccountRpc {
         request: Request<Streaming<ImportAccountsRequest>>,
     ) -> Result<Response<Self::ImportAccountsStream>, Status> {
         let (call, stream) = Call::open(request)?;
-        Ok(Response::new(crate::import::run(self.registry.clone(), self.clone(), &call, stream)))
+        Ok(Response::new(guanxi_resource::import(self.resources.clone(), self.clone(), &call, stream)))
     }
 
     type ExportAccountsStream = ReceiverStream<Result<ExportAccountsResponse, Status>>;
@@ -387,6 +388,6 @@ impl AccountService for AccountRpc {
         let (call, request) = Call::open(request)?;
         let (service, caller) = (self.clone(), call.clone());
         let work = move |answers| async move { service.export(&caller, request, answers).await };
-        Ok(Response::new(guanxi_grpc::stream(&call, self.registry.stopping.clone(), EXPORTS_WAITING, work)))
+        Ok(Response::new(guanxi_grpc::stream(&call, self.resources.stopping.clone(), EXPORTS_WAITING, work)))
     }
 }

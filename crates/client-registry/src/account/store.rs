@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use guanxi_auth::Scope;
 use guanxi_db::PgConnection;
+use guanxi_resource::Error;
 use serde::Serialize;
 use sqlx::types::Json;
 use time::Date;
@@ -11,7 +12,6 @@ use uuid::Uuid;
 
 use super::model::{Account, STEP, State, Tier};
 use super::tier::Period;
-use crate::error::Error;
 
 /// Refusal of an account that does not exist for a scope.
 pub(super) fn not_found(value: &impl ToString) -> Error {

@@ -6,26 +6,16 @@ use guanxi_proto::client_registry::v1::{
     self as pb, AccountManagerChange, UpdateAccountManagerRequest, get_account_manager_request,
 };
 use guanxi_proto::errors::v1::ErrorReason;
+use guanxi_resource::{Error, Sight, personal, place};
 use uuid::Uuid;
 
 use super::model::{AccountManager, Channel, Key};
-use crate::error::Error;
 use crate::industry;
-use crate::personal::{self, Personal, Sight};
-use crate::registry::{self, place};
 use crate::territory::{self, Territory};
 
-impl Personal for pb::AccountManager {
-    fn personal(&mut self) -> Vec<(&'static str, &mut String)> {
-        vec![("name", &mut self.name), ("phone", &mut self.phone)]
-    }
-}
-
-impl Sight {
-    /// The manager as the caller may see it.
-    pub(super) fn account_manager(&self, manager: &AccountManager) -> pb::AccountManager {
-        self.veil(&manager.territory_path, wire(manager))
-    }
+/// The manager as the caller may see it.
+pub(super) fn seen(sight: &Sight, manager: &AccountManager) -> pb::AccountManager {
+    sight.veil(&manager.territory_path, wire(manager))
 }
 
 fn wire(manager: &AccountManager) -> pb::AccountManager {
@@ -62,7 +52,7 @@ pub(super) fn event(kind: &'static str, before: Option<&AccountManager>, after: 
     let (mut old, mut new) = (before.map(wire), wire(after));
     let changed_personal_fields = personal::withhold(&mut old, &mut new);
     let change = AccountManagerChange { before: old, after: Some(new), changed_personal_fields };
-    registry::event(kind, after.id, after.version, before.map(lies), lies(after), &change)
+    guanxi_resource::event(kind, after.id, after.version, before.map(lies), lies(after), &change)
 }
 
 /// Reads the key of a Get.

@@ -1,11 +1,10 @@
 //! The manager and its rules.
 
+use guanxi_resource::{Error, Resource, Stamp};
 use serde::Serialize;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::change::{Resource, Stamp};
-use crate::error::Error;
 use crate::territory::Territory;
 
 /// How a manager works.

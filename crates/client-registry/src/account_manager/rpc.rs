@@ -10,27 +10,26 @@ use guanxi_proto::client_registry::v1::{
     ListAccountManagersResponse, UndeleteAccountManagerRequest, UndeleteAccountManagerResponse,
     UpdateAccountManagerRequest, UpdateAccountManagerResponse,
 };
+use guanxi_resource::{Resources, Sight};
 use tonic::{Request, Response, Status};
 
 use super::model::{AccountManager as Row, Key};
 use super::{convert, store};
-use crate::personal::Sight;
-use crate::registry::Registry;
 use crate::territory::store as territories;
 
 /// Serves account managers.
 #[derive(Clone)]
 pub(crate) struct AccountManagerRpc {
-    registry: Registry,
+    resources: Resources,
 }
 
 impl AccountManagerRpc {
-    pub(crate) fn new(registry: Registry) -> Self {
-        Self { registry }
+    pub(crate) fn new(resources: Resources) -> Self {
+        Self { resources }
     }
 
     fn sight(&self, call: &Call) -> Sight {
-        self.registry.sight(call, ACCOUNT_MANAGER_READ_PERSONAL)
+        self.resources.sight(call, ACCOUNT_MANAGER_READ_PERSONAL)
     }
 }
 
@@ -44,10 +43,10 @@ impl AccountManagerService for AccountManagerRpc {
         let key = call.request_key(&request.request_id, &request)?;
         let (territory_code, patch) = convert::creation(request.account_manager)?;
         let (sight, id) = (self.sight(&call), guanxi_db::new_id(call.now));
-        let mut transaction = self.registry.begin().await?;
-        if let Some(first) = self.registry.claim(&mut transaction, key.as_ref(), id, call.now).await? {
+        let mut transaction = self.resources.begin().await?;
+        if let Some(first) = self.resources.claim(&mut transaction, key.as_ref(), id, call.now).await? {
             let first = store::get(&mut transaction, &sight.scope, &Key::Id(first)).await?;
-            let account_manager = Some(sight.account_manager(&first));
+            let account_manager = Some(convert::seen(&sight, &first));
             return Ok(Response::new(CreateAccountManagerResponse { account_manager, position: 0 }));
         }
         let codes = [territory_code];
@@ -55,8 +54,8 @@ impl AccountManagerService for AccountManagerRpc {
         let manager = patch(Row::blank(id, territories::named(&found, &codes[0])?, call.now));
         store::save(&mut transaction, &manager).await?;
         let event = convert::event("account_manager.created", None, &manager);
-        let position = self.registry.commit(transaction, &call, vec![event]).await?;
-        let account_manager = Some(sight.account_manager(&manager));
+        let position = self.resources.commit(transaction, &call, vec![event]).await?;
+        let account_manager = Some(convert::seen(&sight, &manager));
         Ok(Response::new(CreateAccountManagerResponse { account_manager, position }))
     }
 
@@ -67,10 +66,10 @@ impl AccountManagerService for AccountManagerRpc {
         let (call, request) = Call::open(request)?;
         let key = convert::key(request.key)?;
         let sight = self.sight(&call);
-        let mut connection = self.registry.connection().await?;
+        let mut connection = self.resources.connection().await?;
         let manager = store::get(&mut connection, &sight.scope, &key).await?;
         connection.release();
-        Ok(Response::new(GetAccountManagerResponse { account_manager: Some(sight.account_manager(&manager)) }))
+        Ok(Response::new(GetAccountManagerResponse { account_manager: Some(convert::seen(&sight, &manager)) }))
     }
 
     async fn list_account_managers(
@@ -88,9 +87,9 @@ impl AccountManagerService for AccountManagerRpc {
             bound: &[&request.territory_code],
         })?;
         let sight = self.sight(&call);
-        let page = self.registry.page::<Row>(&sight.scope, &request.territory_code, query).await?;
+        let page = self.resources.page::<Row>(&sight.scope, &request.territory_code, query).await?;
         Ok(Response::new(ListAccountManagersResponse {
-            account_managers: page.rows.iter().map(|manager| sight.account_manager(manager)).collect(),
+            account_managers: page.rows.iter().map(|manager| convert::seen(&sight, manager)).collect(),
             next_page_token: page.next_page_token,
             total: page.total,
         }))
@@ -104,14 +103,14 @@ impl AccountManagerService for AccountManagerRpc {
         let key = call.request_key(&request.request_id, &request)?;
         let update = convert::update(request)?;
         let sight = self.sight(&call);
-        let mut transaction = self.registry.begin().await?;
+        let mut transaction = self.resources.begin().await?;
         let codes = update.territory_code.as_slice();
         let territories = territories::lock_shared(&mut transaction, &sight.scope, codes).await?;
         let before = store::lock(&mut transaction, &sight.scope, update.id).await?;
-        let mut change = self.registry.change(&call, key, &update.etag, transaction, before).await?;
+        let mut change = self.resources.change(&call, key, &update.etag, transaction, before).await?;
         change.decide(|manager| update.apply(manager, &territories))?;
         let (manager, position) = change.finish("account_manager.updated", store::save, convert::event).await?;
-        let account_manager = Some(sight.account_manager(&manager));
+        let account_manager = Some(convert::seen(&sight, &manager));
         Ok(Response::new(UpdateAccountManagerResponse { account_manager, position }))
     }
 
@@ -122,12 +121,12 @@ impl AccountManagerService for AccountManagerRpc {
         let (call, request) = Call::open(request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let (sight, id) = (self.sight(&call), parse_id("id", &request.id)?);
-        let mut transaction = self.registry.begin().await?;
+        let mut transaction = self.resources.begin().await?;
         let before = store::lock(&mut transaction, &sight.scope, id).await?;
-        let mut change = self.registry.change(&call, key, &request.etag, transaction, before).await?;
+        let mut change = self.resources.change(&call, key, &request.etag, transaction, before).await?;
         change.decide(|manager| manager.deleted(call.now))?;
         let (manager, position) = change.finish("account_manager.deleted", store::save, convert::event).await?;
-        let account_manager = Some(sight.account_manager(&manager));
+        let account_manager = Some(convert::seen(&sight, &manager));
         Ok(Response::new(DeleteAccountManagerResponse { account_manager, position }))
     }
 
@@ -138,12 +137,12 @@ impl AccountManagerService for AccountManagerRpc {
         let (call, request) = Call::open(request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let (sight, id) = (self.sight(&call), parse_id("id", &request.id)?);
-        let mut transaction = self.registry.begin().await?;
+        let mut transaction = self.resources.begin().await?;
         let before = store::lock(&mut transaction, &sight.scope, id).await?;
-        let mut change = self.registry.change(&call, key, &request.etag, transaction, before).await?;
+        let mut change = self.resources.change(&call, key, &request.etag, transaction, before).await?;
         change.decide(Row::undeleted)?;
         let (manager, position) = change.finish("account_manager.undeleted", store::save, convert::event).await?;
-        let account_manager = Some(sight.account_manager(&manager));
+        let account_manager = Some(convert::seen(&sight, &manager));
         Ok(Response::new(UndeleteAccountManagerResponse { account_manager, position }))
     }
 }

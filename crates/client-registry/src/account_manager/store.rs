@@ -3,11 +3,11 @@
 use guanxi_auth::Scope;
 use guanxi_db::PgConnection;
 use guanxi_filter::{Field, Kind, Listing, Order};
+use guanxi_resource::Error;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::model::{AccountManager, Channel, Key};
-use crate::error::Error;
 
 /// The manager of a key, or the refusal that it does not exist for this scope.
 pub(super) async fn get(connection: &mut PgConnection, scope: &Scope, key: &Key) -> Result<AccountManager, Error> {

@@ -6,10 +6,9 @@ use guanxi_grpc::{Fields, Violation, Violations, etag, text, timestamp};
 use guanxi_proto::client_registry::v1::{self as pb, MoveTerritoryRequest, TerritoryChange, UpdateTerritoryRequest};
 use guanxi_proto::errors::v1::ErrorReason;
 use guanxi_proto::r#type::v1::LocalizedText;
+use guanxi_resource::{Error, place};
 
 use super::model::{Levels, NewTerritory, Territory};
-use crate::error::Error;
-use crate::registry::{self, place};
 
 const MAX_CODE: usize = 32;
 const MAX_NAME: usize = 100;
@@ -174,6 +173,6 @@ fn event_of(
             .into_iter()
             .chain(mention("after.parent_code", after))
             .collect(),
-        ..registry::event(kind, subject.id, version, None, place(&subject.code, &subject.path), &change)
+        ..guanxi_resource::event(kind, subject.id, version, None, place(&subject.code, &subject.path), &change)
     }
 }

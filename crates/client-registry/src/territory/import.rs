@@ -6,19 +6,16 @@ use guanxi_auth::Scope;
 use guanxi_db::Transaction;
 use guanxi_events::NewEvent;
 use guanxi_grpc::{Call, Refusal, Violation};
-use guanxi_proto::client_registry::v1::{
-    ErrorReason, ImportOptions, ImportProgress, ImportTerritoriesRequest, ImportTerritoriesResponse, ImportTerritoryRow,
-};
+use guanxi_proto::client_registry::v1::{ImportTerritoriesRequest, ImportTerritoriesResponse, ImportTerritoryRow};
 use guanxi_proto::errors::v1::ErrorReason as Shared;
+use guanxi_proto::imports::v1::{ImportOptions, ImportProgress};
+use guanxi_resource::{Error, Import, Mode, Outcome, Resource, Rows};
 use time::OffsetDateTime;
 
 use super::TerritoryRpc;
 use super::convert;
 use super::model::{Levels, NewTerritory, Territory};
 use super::store;
-use crate::change::Resource;
-use crate::error::{Error, reason};
-use crate::import::{Import, Mode, Outcome, Rows};
 
 impl Rows for TerritoryRpc {
     type Request = ImportTerritoriesRequest;
@@ -47,7 +44,7 @@ impl Rows for TerritoryRpc {
     ) -> Result<(Vec<Outcome>, Vec<NewEvent>), Error> {
         // Rows may move territories, so the tree is held alone.
         store::lock_tree(transaction, "territory", true).await?;
-        let scope = self.registry.scope(call);
+        let scope = self.resources.scope(call);
         let parsed: Vec<_> =
             rows.iter().map(|row| convert::new_territory("territory", row.territory.as_deref().cloned())).collect();
         let codes = parsed.iter().flatten().flat_map(|new| [Some(new.code.clone()), new.parent_code.clone()]);
@@ -127,9 +124,7 @@ impl Batch {
                 .filter(|field| field.0)
                 .map(|field| field.1)
                 .collect();
-            return Err(Violation::new("territory", reason(ErrorReason::RowDiffers))
-                .with("fields", fields.join(", "))
-                .into());
+            return Err(Violation::new("territory", Shared::RowDiffers).with("fields", fields.join(", ")).into());
         }
         let mut after = moved.map_or_else(|| Ok(before.clone()), |parent| before.moved(&parent, &self.levels))?;
         (after.name_zh, after.name_en) = (new.name_zh, name_en);
@@ -151,7 +146,7 @@ impl Batch {
 
     fn visible(&self, code: &str) -> Result<&Territory, Error> {
         let found = self.known.get(code).filter(|territory| self.scope.contains(&territory.path));
-        found.ok_or_else(|| Error::NotFound { resource: "territory", value: code.to_owned() })
+        found.ok_or_else(|| Error::not_found("territory", code))
     }
 
     async fn save(self, transaction: &mut Transaction) -> Result<Vec<NewEvent>, Error> {

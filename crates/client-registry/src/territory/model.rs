@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
+use guanxi_resource::{Resource, Stamp};
 use serde::Serialize;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::change::{Resource, Stamp};
-use crate::error::Error;
+use crate::error::Refused;
 
 /// A node of the tree.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
@@ -42,11 +42,11 @@ pub(crate) struct Levels(pub(crate) HashMap<String, i32>);
 
 impl Levels {
     /// Refuses a level that is not below another.
-    pub(crate) fn check_below(&self, level: &str, parent_level: &str) -> Result<(), Error> {
+    pub(crate) fn check_below(&self, level: &str, parent_level: &str) -> Result<(), Refused> {
         if self.0.get(level) > self.0.get(parent_level) {
             Ok(())
         } else {
-            Err(Error::LevelNotBelowParent { level: level.to_owned(), parent_level: parent_level.to_owned() })
+            Err(Refused::LevelNotBelowParent { level: level.to_owned(), parent_level: parent_level.to_owned() })
         }
     }
 }
@@ -59,7 +59,7 @@ impl NewTerritory {
         levels: &Levels,
         id: Uuid,
         now: OffsetDateTime,
-    ) -> Result<Territory, Error> {
+    ) -> Result<Territory, Refused> {
         if let Some(parent) = parent {
             levels.check_below(&self.level, &parent.level)?;
         }
@@ -80,9 +80,9 @@ impl NewTerritory {
 
 impl Territory {
     /// The node under another parent.
-    pub(crate) fn moved(&self, parent: &Territory, levels: &Levels) -> Result<Territory, Error> {
+    pub(crate) fn moved(&self, parent: &Territory, levels: &Levels) -> Result<Territory, Refused> {
         if parent.path.starts_with(&self.path) {
-            return Err(Error::TerritoryCycle { code: self.code.clone(), parent_code: parent.code.clone() });
+            return Err(Refused::TerritoryCycle { code: self.code.clone(), parent_code: parent.code.clone() });
         }
         levels.check_below(&self.level, &parent.level)?;
         let path = path_under(Some(parent), &self.code);
@@ -108,7 +108,7 @@ mod tests {
         Levels([("PROVINCE", 20), ("CITY", 30), ("COUNTY", 40)].map(|(code, rank)| (code.to_owned(), rank)).into())
     }
 
-    fn territory(code: &str, level: &str, parent: Option<&Territory>) -> Result<Territory, Error> {
+    fn territory(code: &str, level: &str, parent: Option<&Territory>) -> Result<Territory, Refused> {
         let new = NewTerritory {
             code: code.to_owned(),
             name_zh: code.to_owned(),
@@ -124,8 +124,8 @@ mod tests {
         let province = territory("440000", "PROVINCE", None).unwrap();
         let county = territory("440305", "COUNTY", Some(&province)).unwrap();
         assert_eq!((province.path.as_str(), county.path.as_str()), ("440000/", "440000/440305/"));
-        assert!(matches!(territory("1", "CITY", Some(&county)), Err(Error::LevelNotBelowParent { .. })));
-        assert!(matches!(territory("1", "PROVINCE", Some(&province)), Err(Error::LevelNotBelowParent { .. })));
+        assert!(matches!(territory("1", "CITY", Some(&county)), Err(Refused::LevelNotBelowParent { .. })));
+        assert!(matches!(territory("1", "PROVINCE", Some(&province)), Err(Refused::LevelNotBelowParent { .. })));
     }
 
     #[test]
@@ -133,15 +133,15 @@ mod tests {
         let province = territory("440000", "PROVINCE", None).unwrap();
         let city = territory("440300", "CITY", Some(&province)).unwrap();
         let other = territory("450000", "PROVINCE", None).unwrap();
-        assert!(matches!(province.moved(&city, &levels()), Err(Error::TerritoryCycle { .. })));
-        assert!(matches!(city.moved(&city, &levels()), Err(Error::TerritoryCycle { .. })));
+        assert!(matches!(province.moved(&city, &levels()), Err(Refused::TerritoryCycle { .. })));
+        assert!(matches!(city.moved(&city, &levels()), Err(Refused::TerritoryCycle { .. })));
         assert_eq!(city.moved(&other, &levels()).unwrap().path, "450000/440300/");
         // A code that begins like another is not below it.
         let short = territory("44", "PROVINCE", None).unwrap();
         assert!(
             short
                 .moved(&territory("4401", "PROVINCE", None).unwrap(), &levels())
-                .is_err_and(|error| matches!(error, Error::LevelNotBelowParent { .. }))
+                .is_err_and(|error| matches!(error, Refused::LevelNotBelowParent { .. }))
         );
     }
 }

@@ -10,23 +10,23 @@ use guanxi_proto::client_registry::v1::{
     MoveTerritoryRequest, MoveTerritoryResponse, UpdateTerritoryRequest, UpdateTerritoryResponse,
 };
 use guanxi_proto::r#type::v1::LocalizedText;
+use guanxi_resource::Resources;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
 use super::convert::{self, Renaming};
 use super::store;
-use crate::registry::Registry;
 
 /// Serves territories.
 #[derive(Clone)]
 pub(crate) struct TerritoryRpc {
-    pub(super) registry: Registry,
+    pub(super) resources: Resources,
 }
 
 impl TerritoryRpc {
-    pub(crate) fn new(registry: Registry) -> Self {
-        Self { registry }
+    pub(crate) fn new(resources: Resources) -> Self {
+        Self { resources }
     }
 }
 
@@ -39,9 +39,9 @@ impl TerritoryService for TerritoryRpc {
         let (call, request) = Call::open(request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let new = convert::new_territory("territory", request.territory)?;
-        let (scope, id) = (self.registry.scope(&call), guanxi_db::new_id(call.now));
-        let mut transaction = self.registry.begin().await?;
-        if let Some(first) = self.registry.claim(&mut transaction, key.as_ref(), id, call.now).await? {
+        let (scope, id) = (self.resources.scope(&call), guanxi_db::new_id(call.now));
+        let mut transaction = self.resources.begin().await?;
+        if let Some(first) = self.resources.claim(&mut transaction, key.as_ref(), id, call.now).await? {
             let territory = store::get_by_id(&mut transaction, &scope, first, &new.code).await?;
             return Ok(Response::new(CreateTerritoryResponse {
                 territory: Some(convert::territory(&territory, &scope)),
@@ -59,7 +59,7 @@ impl TerritoryService for TerritoryRpc {
         let territory = new.place(parent.as_ref(), &levels, id, call.now)?;
         store::insert(&mut transaction, std::slice::from_ref(&territory)).await?;
         let event = convert::event("territory.created", None, &territory);
-        let position = self.registry.commit(transaction, &call, vec![event]).await?;
+        let position = self.resources.commit(transaction, &call, vec![event]).await?;
         Ok(Response::new(CreateTerritoryResponse { territory: Some(convert::territory(&territory, &scope)), position }))
     }
 
@@ -69,8 +69,8 @@ impl TerritoryService for TerritoryRpc {
     ) -> Result<Response<GetTerritoryResponse>, Status> {
         let (call, request) = Call::open(request)?;
         let code = convert::code("code", &request.code)?;
-        let scope = self.registry.scope(&call);
-        let mut connection = self.registry.connection().await?;
+        let scope = self.resources.scope(&call);
+        let mut connection = self.resources.connection().await?;
         let territory = store::get(&mut connection, &scope, &code).await?;
         connection.release();
         Ok(Response::new(GetTerritoryResponse { territory: Some(convert::territory(&territory, &scope)) }))
@@ -90,8 +90,8 @@ impl TerritoryService for TerritoryRpc {
             with_total: request.with_total,
             bound: &[&request.under_code],
         })?;
-        let scope = self.registry.scope(&call);
-        let page = self.registry.page(&scope, &request.under_code, query).await?;
+        let scope = self.resources.scope(&call);
+        let page = self.resources.page(&scope, &request.under_code, query).await?;
         Ok(Response::new(ListTerritoriesResponse {
             territories: page.rows.iter().map(|territory| convert::territory(territory, &scope)).collect(),
             next_page_token: page.next_page_token,
@@ -103,7 +103,7 @@ impl TerritoryService for TerritoryRpc {
         &self,
         _: Request<ListTerritoryLevelsRequest>,
     ) -> Result<Response<ListTerritoryLevelsResponse>, Status> {
-        let mut connection = self.registry.connection().await?;
+        let mut connection = self.resources.connection().await?;
         let levels = store::named_levels(&mut connection).await?;
         connection.release();
         let levels = levels.into_iter().map(|level| pb::TerritoryLevel {
@@ -121,10 +121,10 @@ impl TerritoryService for TerritoryRpc {
         let (call, request) = Call::open(request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let renaming = Renaming::try_from(request)?;
-        let scope = self.registry.scope(&call);
-        let mut transaction = self.registry.begin().await?;
+        let scope = self.resources.scope(&call);
+        let mut transaction = self.resources.begin().await?;
         let before = store::lock(&mut transaction, &scope, &renaming.code).await?;
-        let mut change = self.registry.change(&call, key, &renaming.etag, transaction, before).await?;
+        let mut change = self.resources.change(&call, key, &renaming.etag, transaction, before).await?;
         change.decide(|territory| Ok(renaming.apply(territory.clone())))?;
         let (territory, position) = change.finish("territory.updated", store::update, convert::event).await?;
         Ok(Response::new(UpdateTerritoryResponse { territory: Some(convert::territory(&territory, &scope)), position }))
@@ -137,11 +137,11 @@ impl TerritoryService for TerritoryRpc {
         let (call, request) = Call::open(request)?;
         let key = call.request_key(&request.request_id, &request)?;
         convert::check_move(&request)?;
-        let scope = self.registry.scope(&call);
-        let mut transaction = self.registry.begin().await?;
+        let scope = self.resources.scope(&call);
+        let mut transaction = self.resources.begin().await?;
         store::lock_tree(&mut transaction, "territory", true).await?;
         let before = store::lock(&mut transaction, &scope, &request.code).await?;
-        let mut change = self.registry.change(&call, key, &request.etag, transaction, before).await?;
+        let mut change = self.resources.change(&call, key, &request.etag, transaction, before).await?;
         let mut accounts = 0;
         if !change.repeats {
             let parent = store::get(&mut change.transaction, &scope, &request.parent_code).await?;
@@ -154,7 +154,7 @@ impl TerritoryService for TerritoryRpc {
         }
         let (territory, position) = change.finish("territory.moved", store::update, convert::event).await?;
         // What lay in the caller's territories may lie elsewhere now.
-        let territory = Some(convert::territory(&territory, &self.registry.scope(&call)));
+        let territory = Some(convert::territory(&territory, &self.resources.scope(&call)));
         let account_count = i64::try_from(accounts).unwrap_or(i64::MAX);
         Ok(Response::new(MoveTerritoryResponse { territory, position, account_count }))
     }
@@ -166,17 +166,17 @@ impl TerritoryService for TerritoryRpc {
         let (call, request) = Call::open(request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let code = convert::code("code", &request.code)?;
-        let scope = self.registry.scope(&call);
-        let mut transaction = self.registry.begin().await?;
+        let scope = self.resources.scope(&call);
+        let mut transaction = self.resources.begin().await?;
         // A repeat finds nothing to lock, so this claim comes first and names no id.
-        if self.registry.claim(&mut transaction, key.as_ref(), Uuid::nil(), call.now).await?.is_some() {
+        if self.resources.claim(&mut transaction, key.as_ref(), Uuid::nil(), call.now).await?.is_some() {
             return Ok(Response::new(DeleteTerritoryResponse { position: 0 }));
         }
         store::lock_tree(&mut transaction, "territory", true).await?;
         let before = store::lock(&mut transaction, &scope, &code).await?;
         check_etag(&request.etag, before.version)?;
         store::delete(&mut transaction, &before, call.now).await?;
-        let position = self.registry.commit(transaction, &call, vec![convert::deletion(&before)]).await?;
+        let position = self.resources.commit(transaction, &call, vec![convert::deletion(&before)]).await?;
         Ok(Response::new(DeleteTerritoryResponse { position }))
     }
 
@@ -187,6 +187,6 @@ impl TerritoryService for TerritoryRpc {
         request: Request<Streaming<ImportTerritoriesRequest>>,
     ) -> Result<Response<Self::ImportTerritoriesStream>, Status> {
         let (call, stream) = Call::open(request)?;
-        Ok(Response::new(crate::import::run(self.registry.clone(), self.clone(), &call, stream)))
+        Ok(Response::new(guanxi_resource::import(self.resources.clone(), self.clone(), &call, stream)))
     }
 }

@@ -3,12 +3,13 @@
 use guanxi_auth::Scope;
 use guanxi_db::PgConnection;
 use guanxi_filter::{Field, Kind, Listing, Order};
+use guanxi_resource::Error;
 use sqlx::types::Json;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::model::{Levels, Territory};
-use crate::error::Error;
+use crate::error::Refused;
 
 /// Locks the shape of a tree: shared to hang something into it, alone to move a part of it.
 pub(crate) async fn lock_tree(connection: &mut PgConnection, noun: &str, alone: bool) -> Result<(), Error> {
@@ -93,7 +94,7 @@ pub(super) async fn retired(connection: &mut PgConnection, codes: &[String]) -> 
 }
 
 fn not_found(code: &str) -> Error {
-    Error::NotFound { resource: "territory", value: code.to_owned() }
+    Error::not_found("territory", code)
 }
 
 /// Territories by code for whoever places something in them: none of them moves or goes until the transaction ends.
@@ -219,7 +220,7 @@ pub(super) async fn delete(
     .await?;
     let outcome =
         sqlx::query!("delete from client_registry.territory where id = $1", territory.id).execute(connection).await;
-    let not_empty = |kind| Error::TerritoryNotEmpty { code: territory.code.clone(), kind };
+    let not_empty = |kind| Error::from(Refused::TerritoryNotEmpty { code: territory.code.clone(), kind });
     match outcome.map_err(guanxi_db::Error::from) {
         Err(error) if error.constraint() == Some("territory_parent_fkey") => Err(not_empty("children")),
         Err(error) if error.constraint() == Some("account_territory_fkey") => Err(not_empty("accounts")),

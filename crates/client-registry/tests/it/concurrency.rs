@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use guanxi_proto::client_registry::v1::*;
+use guanxi_proto::imports::v1::{ImportMode, ImportOptions, ImportProgress};
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 use tokio::task::JoinSet;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use guanxi_local_postgres::Durability;
 use guanxi_proto::client_registry::v1::account_service_client::AccountServiceClient;
 use guanxi_proto::client_registry::v1::*;
+use guanxi_proto::imports::v1::ImportOptions;
 use guanxi_test_support::Keys;
 use sqlx::postgres::PgConnection;
 use tokio::task::JoinSet;

@@ -134,7 +134,7 @@ fn rejections(answers: &[DynamicMessage]) -> Vec<String> {
     let mut reasons = Vec::new();
     for answer in answers {
         wire::visit(answer, &mut |_, field, value| {
-            if field.full_name() == "guanxi.client_registry.v1.RowViolation.reason" {
+            if field.full_name() == "guanxi.imports.v1.RowViolation.reason" {
                 reasons.extend(value.as_str().map(str::to_owned));
             }
         });

@@ -39,7 +39,7 @@ impl Postgres {
     /// Makes the service's schema in the database.
     pub(crate) async fn migrate(&self) {
         guanxi_db::provision(&mut self.admin().await, client_registry::SCHEMA, None).await.unwrap();
-        client_registry::migrate(&self.url("client_registry_owner", "registry")).await.unwrap();
+        guanxi_db::migrate(&self.url("client_registry_owner", "registry"), &client_registry::MIGRATOR).await.unwrap();
     }
 
     pub(crate) fn url(&self, user: &str, database: &str) -> String {

@@ -134,7 +134,7 @@ pub(crate) async fn serve(database: &TestDatabase, keys: &Keys) -> (SocketAddr, 
 pub(crate) async fn serve_at(database_url: String, keys: &Keys, max_calls: u16) -> (SocketAddr, oneshot::Sender<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let settings = client_registry::Settings {
+    let settings = guanxi_service::Settings {
         grpc: guanxi_grpc::Settings { listen: address, jwks: keys.jwks(), max_calls, max_streams: 2_000 },
         database: guanxi_db::Settings { database_url, owner_database_url: None, database_connections: 8 },
         cluster: "test".to_owned(),

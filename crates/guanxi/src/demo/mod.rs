@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use guanxi_proto::client_registry::v1::account_service_client::AccountServiceClient;
 use guanxi_proto::client_registry::v1::{
-    Account, AccountState, ActivateAccountRequest, ExportAccountsRequest, ImportMode, ImportTerritoryRow,
-    SetAccountTierRequest, Tier,
+    Account, AccountState, ActivateAccountRequest, ExportAccountsRequest, ImportTerritoryRow, SetAccountTierRequest,
+    Tier,
 };
+use guanxi_proto::imports::v1::ImportMode;
 use indicatif::ProgressBar;
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;

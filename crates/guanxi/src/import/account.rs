@@ -2,9 +2,9 @@
 
 use guanxi_proto::client_registry::v1::account_service_client::AccountServiceClient;
 use guanxi_proto::client_registry::v1::{
-    Account, ExternalId, ImportAccountRow, ImportAccountsRequest, ImportAccountsResponse, ImportOptions,
-    ImportProgress, RowViolation,
+    Account, ExternalId, ImportAccountRow, ImportAccountsRequest, ImportAccountsResponse,
 };
+use guanxi_proto::imports::v1::{ImportOptions, ImportProgress, RowViolation};
 use guanxi_proto::r#type::v1::Money;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use guanxi_proto::client_registry::v1::RowViolation;
+use guanxi_proto::imports::v1::RowViolation;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use toml::Value;

@@ -20,7 +20,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use guanxi_proto::client_registry::v1::{ImportMode, RowViolation};
+use guanxi_proto::imports::v1::{ImportMode, RowViolation};
 use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;

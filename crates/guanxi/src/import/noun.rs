@@ -1,6 +1,6 @@
 //! What can be imported, and how its rows travel.
 
-use guanxi_proto::client_registry::v1::{ImportOptions, ImportProgress, RowViolation};
+use guanxi_proto::imports::v1::{ImportOptions, ImportProgress, RowViolation};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 use tonic::{Request, Status, Streaming};

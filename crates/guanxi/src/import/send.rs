@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use guanxi_proto::client_registry::v1::{ImportMode, ImportOptions, ImportProgress, RowViolation};
+use guanxi_proto::imports::v1::{ImportMode, ImportOptions, ImportProgress, RowViolation};
 use indicatif::ProgressBar;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;

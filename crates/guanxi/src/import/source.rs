@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use guanxi_proto::client_registry::v1::RowViolation;
+use guanxi_proto::imports::v1::RowViolation;
 use serde::Deserialize;
 
 use super::lines::Encoding;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use guanxi_proto::client_registry::v1::{ImportProgress, RowViolation};
+use guanxi_proto::imports::v1::{ImportProgress, RowViolation};
 
 use super::noun::Noun;
 use super::send::Item;

@@ -2,9 +2,9 @@
 
 use guanxi_proto::client_registry::v1::territory_service_client::TerritoryServiceClient;
 use guanxi_proto::client_registry::v1::{
-    ImportOptions, ImportProgress, ImportTerritoriesRequest, ImportTerritoriesResponse, ImportTerritoryRow,
-    RowViolation, Territory,
+    ImportTerritoriesRequest, ImportTerritoriesResponse, ImportTerritoryRow, Territory,
 };
+use guanxi_proto::imports::v1::{ImportOptions, ImportProgress, RowViolation};
 use guanxi_proto::r#type::v1::LocalizedText;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;

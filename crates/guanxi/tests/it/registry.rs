@@ -87,7 +87,7 @@ impl Registry {
     pub(crate) async fn go_on(&mut self) {
         let listener = TcpListener::bind(self.address).await.unwrap();
         self.address = listener.local_addr().unwrap();
-        let settings = client_registry::Settings {
+        let settings = guanxi_service::Settings {
             grpc: guanxi_grpc::Settings {
                 listen: self.address,
                 jwks: self.keys.jwks(),

@@ -8,16 +8,14 @@ use std::collections::HashSet;
 use guanxi_db::Transaction;
 use guanxi_events::NewEvent;
 use guanxi_grpc::{Answers, Call, Refusal, Violation, Violations, language, number, parse_id};
-use guanxi_proto::client_registry::v1::{
-    ErrorReason, ImportMode, ImportOptions, ImportProgress, RejectedRow, RowViolation,
-};
-use guanxi_proto::errors::v1::ErrorReason as Shared;
+use guanxi_proto::errors::v1::ErrorReason;
+use guanxi_proto::imports::v1::{ImportMode, ImportOptions, ImportProgress, RejectedRow, RowViolation};
+use sqlx::Row as _;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status, Streaming};
 use uuid::Uuid;
 
-use crate::error::{Error, reason};
-use crate::registry::Registry;
+use crate::{Error, Resources};
 
 const MAX_ROWS: usize = 1_000;
 /// Answers that wait for a slow caller; then its next message waits too.
@@ -28,39 +26,55 @@ const ATTEMPTS: usize = 5;
 
 /// What an import makes of an existing resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
+pub enum Mode {
+    /// What the row says wins.
     Update,
+    /// An existing resource rejects its row.
     InsertOnly,
+    /// A resource that differs rejects its row, and nothing is written.
     ReportDifferences,
 }
 
 /// Checked options.
 #[derive(Clone, Debug)]
-pub(crate) struct Import {
-    pub(crate) id: Uuid,
-    pub(crate) mode: Mode,
-    pub(crate) dry_run: bool,
+pub struct Import {
+    /// The caller's name of the import.
+    pub id: Uuid,
+    /// What an existing resource becomes.
+    pub mode: Mode,
+    /// Rows are judged, and nothing is kept.
+    pub dry_run: bool,
 }
 
 /// What became of a row.
 #[derive(Clone, Debug)]
-pub(crate) enum Outcome {
+pub enum Outcome {
+    /// It made a new resource.
     Created,
+    /// It changed a resource.
     Updated,
+    /// The resource was as the row says.
     Unchanged,
+    /// It did not land, for these reasons.
     Rejected(Vec<Violation>),
 }
 
 /// The rows of one noun: how they travel and how they are judged.
-pub(crate) trait Rows: Clone + Send + Sync + 'static {
+pub trait Rows: Clone + Send + Sync + 'static {
+    /// A message of the stream.
     type Request: Send + 'static;
+    /// The answer to a message.
     type Response: Send + 'static;
+    /// A row of a message.
     type Row: Clone + Send + Sync + 'static;
     /// Name of the noun in the table of imports.
     const NOUN: &'static str;
 
+    /// Takes a message apart.
     fn take(request: Self::Request) -> (Option<ImportOptions>, Vec<Self::Row>);
+    /// The number of a row in its source.
     fn number(row: &Self::Row) -> i64;
+    /// What becomes the answer to a message.
     fn answer(progress: ImportProgress) -> Self::Response;
 
     /// Judges and applies rows in one transaction: an outcome for each, in order, and the events of those that landed.
@@ -85,7 +99,7 @@ impl TryFrom<ImportOptions> for Import {
             Ok(ImportMode::ReportDifferences) => Mode::ReportDifferences,
             Err(_) => {
                 violations.push(
-                    Violation::new("options.mode", Shared::UnknownValue).with("value", options.mode).with(
+                    Violation::new("options.mode", ErrorReason::UnknownValue).with("value", options.mode).with(
                         "expected",
                         "IMPORT_MODE_UPDATE, IMPORT_MODE_INSERT_ONLY, IMPORT_MODE_REPORT_DIFFERENCES",
                     ),
@@ -101,20 +115,20 @@ impl TryFrom<ImportOptions> for Import {
 }
 
 /// Answers a stream of messages until it ends, fails or the process stops.
-pub(crate) fn run<R: Rows>(
-    registry: Registry,
+pub fn import<R: Rows>(
+    resources: Resources,
     noun: R,
     call: &Call,
     stream: Streaming<R::Request>,
 ) -> ReceiverStream<Result<R::Response, Status>> {
-    let (import, stopping) = (call.clone(), registry.stopping.clone());
+    let (import, stopping) = (call.clone(), resources.stopping.clone());
     guanxi_grpc::stream(call, stopping, WAITING, move |answers| async move {
-        answer_all(&registry, &noun, &import, stream, &answers).await;
+        answer_all(&resources, &noun, &import, stream, &answers).await;
     })
 }
 
 async fn answer_all<R: Rows>(
-    registry: &Registry,
+    resources: &Resources,
     noun: &R,
     call: &Call,
     mut stream: Streaming<R::Request>,
@@ -127,7 +141,7 @@ async fn answer_all<R: Rows>(
             Ok(Some(message)) => {
                 // A stream may last for hours; a message is of its own time.
                 let call = Call { now: guanxi_grpc::now(), ..call.clone() };
-                answer_one(registry, noun, &call, &mut import, message).await.map_err(Status::from)
+                answer_one(resources, noun, &call, &mut import, message).await.map_err(Status::from)
             }
             Err(status) => Err(guanxi_grpc::rescue(status, call.method)),
         };
@@ -139,7 +153,7 @@ async fn answer_all<R: Rows>(
 }
 
 async fn answer_one<R: Rows>(
-    registry: &Registry,
+    resources: &Resources,
     noun: &R,
     call: &Call,
     import: &mut Option<Import>,
@@ -149,15 +163,20 @@ async fn answer_one<R: Rows>(
     let import = match (options, import) {
         (Some(options), import @ None) => &*import.insert(Import::try_from(options)?),
         (None, Some(import)) => &*import,
-        (None, None) => return Err(Violation::new("options", Shared::Required).into()),
-        (Some(_), Some(_)) => return Err(Violation::new("options", Shared::Duplicate).with("value", "options").into()),
+        (None, None) => return Err(Violation::new("options", ErrorReason::Required).into()),
+        (Some(_), Some(_)) => {
+            return Err(Violation::new("options", ErrorReason::Duplicate).with("value", "options").into());
+        }
     };
     if rows.len() > MAX_ROWS {
-        return Err(Violation::new("rows", Shared::TooMany).with("max", MAX_ROWS).with("count", rows.len()).into());
+        return Err(Violation::new("rows", ErrorReason::TooMany)
+            .with("max", MAX_ROWS)
+            .with("count", rows.len())
+            .into());
     }
     let mut attempt = 1;
     loop {
-        match import.settle(registry, noun, call, &rows).await {
+        match import.settle(resources, noun, call, &rows).await {
             Err(Error::Database(guanxi_db::Error::Conflict(_) | guanxi_db::Error::Constraint { .. }))
                 if attempt < ATTEMPTS =>
             {
@@ -171,14 +190,14 @@ async fn answer_one<R: Rows>(
 impl Import {
     async fn settle<R: Rows>(
         &self,
-        registry: &Registry,
+        resources: &Resources,
         noun: &R,
         call: &Call,
         rows: &[R::Row],
     ) -> Result<ImportProgress, Error> {
-        let mut transaction = registry.begin().await?;
+        let mut transaction = resources.begin().await?;
         let numbers: Vec<i64> = rows.iter().map(R::number).collect();
-        let settled = self.settled(&mut transaction, call, R::NOUN, &numbers).await?;
+        let settled = self.settled(resources, &mut transaction, call, R::NOUN, &numbers).await?;
         let mut progress =
             ImportProgress { last_row_number: numbers.iter().copied().max().unwrap_or_default(), ..Default::default() };
         let mut fresh = Vec::new();
@@ -211,15 +230,17 @@ impl Import {
         }
         progress.rejected_rows.sort_by_key(|row| row.row_number);
         if !self.dry_run {
-            self.record(&mut transaction, call, &landed).await?;
-            registry.commit(transaction, call, events).await?;
+            self.record(resources, &mut transaction, call, &landed).await?;
+            resources.commit(transaction, call, events).await?;
         }
         Ok(progress)
     }
 
     /// Which of the rows an earlier message settled. Locks the import, so that simultaneous messages of it follow each other.
+    #[expect(clippy::disallowed_methods, reason = "the statements carry the name of the service's schema")]
     async fn settled(
         &self,
+        resources: &Resources,
         transaction: &mut Transaction,
         call: &Call,
         noun: &str,
@@ -229,49 +250,74 @@ impl Import {
             return Ok(HashSet::new());
         }
         let mode = format!("{:?}", self.mode);
-        let import = sqlx::query!(
-            "insert into client_registry.import as known (principal, import_id, noun, mode, settled, create_time, update_time) \
-             values ($1, $2, $3, $4, '{}', $5, $5) \
-             on conflict (principal, import_id) do update set update_time = excluded.update_time \
-             returning known.noun, known.mode",
-            call.subject(),
-            self.id,
-            noun,
-            mode,
-            call.now,
-        )
-        .fetch_one(&mut ***transaction)
-        .await?;
-        if import.noun != noun || import.mode != mode {
-            return Err(Refusal::new(Code::FailedPrecondition, Shared::ImportChanged).with("value", self.id).into());
+        let import = sqlx::query(resources.imports.begin)
+            .bind(call.subject())
+            .bind(self.id)
+            .bind(noun)
+            .bind(&mode)
+            .bind(call.now)
+            .fetch_one(&mut ***transaction)
+            .await?;
+        if import.try_get::<String, _>("noun")? != noun || import.try_get::<String, _>("mode")? != mode {
+            return Err(Refusal::new(Code::FailedPrecondition, ErrorReason::ImportChanged)
+                .with("value", self.id)
+                .into());
         }
-        let settled = sqlx::query!(
-            r#"select lower(range) as "first!", upper(range) - 1 as "last!"
-            from client_registry.import, unnest(settled
-                * (select coalesce(range_agg(int8range(number, number + 1)), '{}') from unnest($3::bigint[]) as asked (number))) as range
-            where principal = $1 and import_id = $2"#,
-            call.subject(),
-            self.id,
-            rows,
-        );
-        let settled = settled.fetch_all(&mut ***transaction).await?;
-        Ok(settled.into_iter().flat_map(|range| range.first..=range.last).collect())
+        let settled: Vec<(i64, i64)> = sqlx::query_as(resources.imports.settled)
+            .bind(call.subject())
+            .bind(self.id)
+            .bind(rows)
+            .fetch_all(&mut ***transaction)
+            .await?;
+        Ok(settled.into_iter().flat_map(|(first, last)| first..=last).collect())
     }
 
-    async fn record(&self, transaction: &mut Transaction, call: &Call, landed: &[i64]) -> Result<(), Error> {
-        sqlx::query!(
-            "update client_registry.import set settled = settled \
-             + (select coalesce(range_agg(int8range(number, number + 1)), '{}') from unnest($3::bigint[]) as landed (number)), \
-             update_time = $4 \
-             where principal = $1 and import_id = $2",
-            call.subject(),
-            self.id,
-            landed,
-            call.now,
-        )
-        .execute(&mut ***transaction)
-        .await?;
+    #[expect(clippy::disallowed_methods, reason = "the statement carries the name of the service's schema")]
+    async fn record(
+        &self,
+        resources: &Resources,
+        transaction: &mut Transaction,
+        call: &Call,
+        landed: &[i64],
+    ) -> Result<(), Error> {
+        sqlx::query(resources.imports.record)
+            .bind(call.subject())
+            .bind(self.id)
+            .bind(landed)
+            .bind(call.now)
+            .execute(&mut ***transaction)
+            .await?;
         Ok(())
+    }
+}
+
+/// Statements over the table `import` of a schema.
+#[derive(Clone, Copy)]
+pub(crate) struct ImportStatements {
+    begin: &'static str,
+    settled: &'static str,
+    record: &'static str,
+}
+
+impl ImportStatements {
+    pub(crate) fn of(schema: &str) -> Self {
+        let begin = format!(
+            "insert into {schema}.import as known (principal, import_id, noun, mode, settled, create_time, update_time) \
+             values ($1, $2, $3, $4, '{{}}', $5, $5) \
+             on conflict (principal, import_id) do update set update_time = excluded.update_time \
+             returning known.noun, known.mode"
+        );
+        let settled = format!(
+            "select lower(range), upper(range) - 1 from {schema}.import, unnest(settled \
+             * (select coalesce(range_agg(int8range(number, number + 1)), '{{}}') from unnest($3::bigint[]) as asked (number))) as range \
+             where principal = $1 and import_id = $2"
+        );
+        let record = format!(
+            "update {schema}.import set settled = settled \
+             + (select coalesce(range_agg(int8range(number, number + 1)), '{{}}') from unnest($3::bigint[]) as landed (number)), \
+             update_time = $4 where principal = $1 and import_id = $2"
+        );
+        Self { begin: begin.leak(), settled: settled.leak(), record: record.leak() }
     }
 }
 
@@ -281,7 +327,7 @@ fn check_number(row_number: i64, previous: i64) -> Result<(), Violation> {
     if row_number > previous {
         return Ok(());
     }
-    Err(Violation::new("row_number", reason(ErrorReason::RowNumberNotAscending)).with("value", row_number))
+    Err(Violation::new("row_number", ErrorReason::RowNumberNotAscending).with("value", row_number))
 }
 
 fn rejected(row_number: i64, violations: &[Violation]) -> RejectedRow {

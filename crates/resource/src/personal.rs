@@ -4,28 +4,25 @@ use std::mem;
 
 use guanxi_auth::{Scope, TerritoryPaths};
 use guanxi_grpc::{Call, Violation, text};
+use guanxi_proto::Personal;
 use guanxi_proto::errors::v1::ErrorReason;
 
-/// A message with fields about a person.
-pub(crate) trait Personal: Default {
-    /// All of them, each with its name. A test compares them with the protos.
-    fn personal(&mut self) -> Vec<(&'static str, &mut String)>;
-}
-
 /// Where a caller may see resources of a noun, and where the persons in them.
-pub(crate) struct Sight {
-    pub(crate) scope: Scope,
+pub struct Sight {
+    /// Where it may see resources.
+    pub scope: Scope,
     persons: Scope,
 }
 
 impl Sight {
     /// `permission` is the one that persons are seen with.
-    pub(crate) fn of(call: &Call, permission: &str, paths: &TerritoryPaths) -> Self {
+    #[must_use]
+    pub fn of(call: &Call, permission: &str, paths: &TerritoryPaths) -> Self {
         Self { scope: call.scope(paths), persons: call.scope_of(permission, paths) }
     }
 
     /// A resource that lies at a path, as the caller may see it.
-    pub(crate) fn veil<M: Personal>(&self, territory_path: &str, mut message: M) -> M {
+    pub fn veil<M: Personal>(&self, territory_path: &str, mut message: M) -> M {
         if !self.persons.contains(territory_path) {
             for (_, value) in message.personal() {
                 *value = mask(value);
@@ -36,7 +33,7 @@ impl Sight {
 }
 
 /// Takes the personal values out of both sides of a change; returns the names of the fields that it changed.
-pub(crate) fn withhold<M: Personal>(before: &mut Option<M>, after: &mut M) -> Vec<String> {
+pub fn withhold<M: Personal>(before: &mut Option<M>, after: &mut M) -> Vec<String> {
     let mut nothing = M::default();
     let before = before.as_mut().unwrap_or(&mut nothing);
     let values = before.personal().into_iter().zip(after.personal());
@@ -59,7 +56,7 @@ fn mask(value: &str) -> String {
 }
 
 /// A person's name. A masked one is refused, so that what was read without permission is never written back.
-pub(crate) fn name(field: &str, value: &str) -> Result<String, Violation> {
+pub fn name(field: &str, value: &str) -> Result<String, Violation> {
     if value.contains('*') {
         let wrong = Violation::new(field, ErrorReason::Format).with("value", "*");
         return Err(wrong.with("expected", "the full name, not a masked one"));
@@ -68,7 +65,7 @@ pub(crate) fn name(field: &str, value: &str) -> Result<String, Violation> {
 }
 
 /// A person's number, E.164.
-pub(crate) fn phone(field: &str, value: &str) -> Result<String, Violation> {
+pub fn phone(field: &str, value: &str) -> Result<String, Violation> {
     let digits = value.strip_prefix('+').unwrap_or_default();
     if (7..=15).contains(&digits.len()) && !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit())
     {
@@ -81,32 +78,9 @@ pub(crate) fn phone(field: &str, value: &str) -> Result<String, Violation> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use guanxi_proto::DESCRIPTOR_POOL;
-    use guanxi_proto::client_registry::v1::{Account, AccountManager};
-    use prost::Name;
+    use guanxi_proto::client_registry::v1::AccountManager;
 
     use super::*;
-
-    fn names<M: Personal + Name>() -> (String, Vec<String>) {
-        (M::full_name(), M::default().personal().into_iter().map(|(name, _)| name.to_owned()).collect())
-    }
-
-    #[test]
-    fn every_field_that_the_protos_call_personal_is_treated_as_one() {
-        let option = DESCRIPTOR_POOL.get_extension_by_name("guanxi.auth.v1.personal").unwrap();
-        let messages =
-            DESCRIPTOR_POOL.all_messages().filter(|message| message.package_name() == "guanxi.client_registry.v1");
-        let declared: BTreeMap<String, Vec<String>> = messages
-            .map(|message| {
-                let personal = message.fields().filter(|field| field.options().has_extension(&option));
-                (message.full_name().to_owned(), personal.map(|field| field.name().to_owned()).collect::<Vec<_>>())
-            })
-            .filter(|(_, fields)| !fields.is_empty())
-            .collect();
-        assert_eq!(BTreeMap::from([names::<Account>(), names::<AccountManager>()]), declared);
-    }
 
     #[test]
     fn a_change_names_personal_fields_and_holds_none() {

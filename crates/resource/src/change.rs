@@ -6,44 +6,49 @@ use guanxi_grpc::{Call, check_etag};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::error::Error;
-use crate::registry::Registry;
+use crate::{Error, Resources};
 
 /// A resource that is changed version by version.
-pub(crate) trait Resource: Clone + PartialEq {
+pub trait Resource: Clone + PartialEq {
     /// What tells its versions apart.
     fn stamp(&mut self) -> Stamp<'_>;
 }
 
 /// The columns that every changeable resource has.
-pub(crate) struct Stamp<'a> {
-    pub(crate) id: Uuid,
-    pub(crate) version: &'a mut i64,
-    pub(crate) update_time: &'a mut OffsetDateTime,
+pub struct Stamp<'a> {
+    /// The resource.
+    pub id: Uuid,
+    /// 1 at its creation, one more with each change; what the etag is made of.
+    pub version: &'a mut i64,
+    /// When it was last changed.
+    pub update_time: &'a mut OffsetDateTime,
 }
 
 impl Stamp<'_> {
     /// Makes it that of the next version.
-    pub(crate) fn advance(self, now: OffsetDateTime) {
+    pub fn advance(self, now: OffsetDateTime) {
         *self.version += 1;
         *self.update_time = now;
     }
 }
 
 /// A change that is under way: the resource as it is, locked, and as it is to be.
-pub(crate) struct Change<'a, R> {
-    registry: &'a Registry,
+pub struct Change<'a, R> {
+    resources: &'a Resources,
     call: &'a Call,
-    pub(crate) transaction: Transaction,
-    pub(crate) before: R,
-    pub(crate) after: R,
+    /// The transaction that holds the lock.
+    pub transaction: Transaction,
+    /// The resource as it is.
+    pub before: R,
+    /// The resource as it is to be.
+    pub after: R,
     /// The request took effect before: it is answered with the resource as it is.
-    pub(crate) repeats: bool,
+    pub repeats: bool,
 }
 
-impl Registry {
+impl Resources {
     /// Claims the request id for a change of a resource that is locked, and checks the etag.
-    pub(crate) async fn change<'a, R: Resource>(
+    pub async fn change<'a, R: Resource>(
         &'a self,
         call: &'a Call,
         key: Option<RequestKey>,
@@ -56,13 +61,13 @@ impl Registry {
         if !repeats {
             check_etag(etag, *stamp.version)?;
         }
-        Ok(Change { registry: self, call, transaction, after: before.clone(), before, repeats })
+        Ok(Change { resources: self, call, transaction, after: before.clone(), before, repeats })
     }
 }
 
 impl<R: Resource> Change<'_, R> {
     /// What a rule makes of the resource, unless the request is a repeat.
-    pub(crate) fn decide(&mut self, rule: impl FnOnce(&R) -> Result<R, Error>) -> Result<(), Error> {
+    pub fn decide(&mut self, rule: impl FnOnce(&R) -> Result<R, Error>) -> Result<(), Error> {
         if !self.repeats {
             self.after = rule(&self.before)?;
         }
@@ -71,7 +76,7 @@ impl<R: Resource> Change<'_, R> {
 
     /// Saves the next version with its event and commits, where something changed. Returns the resource and the position of the
     /// event, 0 without one.
-    pub(crate) async fn finish(
+    pub async fn finish(
         mut self,
         kind: &'static str,
         save: impl AsyncFnOnce(&mut PgConnection, &R) -> Result<(), Error>,
@@ -83,7 +88,7 @@ impl<R: Resource> Change<'_, R> {
             save(&mut self.transaction, &self.after).await?;
             events.push(event(kind, Some(&self.before), &self.after));
         }
-        let position = self.registry.commit(self.transaction, self.call, events).await?;
+        let position = self.resources.commit(self.transaction, self.call, events).await?;
         Ok((self.after, position))
     }
 }

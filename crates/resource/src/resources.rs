@@ -1,4 +1,4 @@
-//! What every noun of the service works with.
+//! What the methods of a service work with.
 
 use guanxi_auth::{Scope, TerritoryPaths};
 use guanxi_db::{Claim, Connection, Database, RequestKey, Transaction};
@@ -9,60 +9,84 @@ use prost::Name;
 use sqlx::FromRow;
 use sqlx::postgres::PgRow;
 use time::OffsetDateTime;
+use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::directory::Directory;
-use crate::error::Error;
-use crate::personal::Sight;
+use crate::import::ImportStatements;
+use crate::{Error, Sight};
+
+/// Where every territory lies, as this process knows it. Cheap to clone.
+#[derive(Clone)]
+pub struct Directory {
+    /// The path of every territory.
+    pub paths: TerritoryPaths,
+    /// The position, in the feed of the service that they come from, that the paths are at least as new as.
+    pub followed: watch::Receiver<i64>,
+}
 
 /// The parts of the process that handlers share. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Registry {
-    pub(crate) database: Database,
-    pub(crate) outbox: Outbox,
-    pub(crate) directory: Directory,
-    pub(crate) stopping: Stopping,
+pub struct Resources {
+    /// The service's schema.
+    pub database: Database,
+    /// Where changes become events.
+    pub outbox: Outbox,
+    /// Where territories lie.
+    pub directory: Directory,
+    /// Says when the process is about to stop.
+    pub stopping: Stopping,
+    pub(crate) imports: ImportStatements,
 }
 
-impl Registry {
+impl Resources {
+    /// The parts of a process that keeps its resources in a schema.
+    #[must_use]
+    pub fn new(database: Database, directory: Directory, stopping: Stopping) -> Self {
+        let (outbox, imports) = (Outbox::new(&database), ImportStatements::of(database.schema()));
+        Self { database, outbox, directory, stopping, imports }
+    }
+
     /// The territories in which the caller may use the method.
-    pub(crate) fn scope(&self, call: &Call) -> Scope {
+    #[must_use]
+    pub fn scope(&self, call: &Call) -> Scope {
         call.scope(self.paths())
     }
 
     /// The part of a scope below a territory, or all of it where none is named. What the scope does not contain does not exist.
-    pub(crate) fn within(&self, scope: &Scope, territory_code: &str) -> Result<Scope, Error> {
+    pub fn within(&self, scope: &Scope, territory_code: &str) -> Result<Scope, Error> {
         if territory_code.is_empty() {
             return Ok(scope.clone());
         }
         match self.paths().path_of(territory_code).filter(|path| scope.contains(path)) {
             Some(path) => Ok(scope.within(&path)),
-            None => Err(Error::NotFound { resource: "territory", value: territory_code.to_owned() }),
+            None => Err(Error::not_found("territory", territory_code)),
         }
     }
 
     /// Where the caller may use the method, and where it may see persons, which `permission` allows.
-    pub(crate) fn sight(&self, call: &Call, permission: &str) -> Sight {
+    #[must_use]
+    pub fn sight(&self, call: &Call, permission: &str) -> Sight {
         Sight::of(call, permission, self.paths())
     }
 
     /// Where every territory lies.
-    pub(crate) fn paths(&self) -> &TerritoryPaths {
+    #[must_use]
+    pub fn paths(&self) -> &TerritoryPaths {
         &self.directory.paths
     }
 
     /// A connection to read with.
-    pub(crate) async fn connection(&self) -> Result<Connection, Error> {
+    pub async fn connection(&self) -> Result<Connection, Error> {
         Ok(self.database.connection().await?)
     }
 
     /// A transaction to change with.
-    pub(crate) async fn begin(&self) -> Result<Transaction, Error> {
+    pub async fn begin(&self) -> Result<Transaction, Error> {
         Ok(self.database.begin().await?)
     }
 
     /// Claims the request id for a change of a resource. `Some` names the resource of the first request where this one is a repeat.
-    pub(crate) async fn claim(
+    pub async fn claim(
         &self,
         transaction: &mut Transaction,
         key: Option<&RequestKey>,
@@ -77,7 +101,7 @@ impl Registry {
     }
 
     /// A page of what lies in the scope, or of the part of it below a territory.
-    pub(crate) async fn page<R>(&self, scope: &Scope, territory_code: &str, query: PageQuery) -> Result<Page<R>, Error>
+    pub async fn page<R>(&self, scope: &Scope, territory_code: &str, query: PageQuery) -> Result<Page<R>, Error>
     where
         R: for<'r> FromRow<'r, PgRow>,
     {
@@ -89,29 +113,26 @@ impl Registry {
     }
 
     /// Commits a change with its events; returns the position of the last one, 0 without any. The caller's next call meets the change.
-    pub(crate) async fn commit(
-        &self,
-        transaction: Transaction,
-        call: &Call,
-        events: Vec<NewEvent>,
-    ) -> Result<i64, Error> {
+    pub async fn commit(&self, transaction: Transaction, call: &Call, events: Vec<NewEvent>) -> Result<i64, Error> {
         let shapes_tree = events.iter().any(|event| event.noun == "territory");
         let position = self.outbox.commit(transaction, call, events).await?;
         if shapes_tree {
-            self.directory.reached(position).await;
+            // Whoever changed the tree meets its change. A follower that is gone went with its runtime.
+            let _ = self.directory.followed.clone().wait_for(|followed| *followed >= position).await;
         }
         Ok(position)
     }
 }
 
 /// A territory at the moment of an event.
-pub(crate) fn place(code: &str, path: &str) -> Place {
+#[must_use]
+pub fn place(code: &str, path: &str) -> Place {
     Place { code: code.to_owned(), path: path.to_owned() }
 }
 
 /// The event of a resource that lies in a territory; `before` is where it lay before the change, which not everybody may see who
 /// sees where it lies now.
-pub(crate) fn event(
+pub fn event(
     kind: &'static str,
     id: Uuid,
     version: i64,

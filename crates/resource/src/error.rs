@@ -1,0 +1,116 @@
+//! What can end a call otherwise than with its answer.
+
+use guanxi_grpc::{Refusal, Violation, Violations};
+use guanxi_proto::errors::v1::ErrorReason;
+use tonic::{Code, Status};
+
+/// Everything that can end a call otherwise than with its answer. What only one service refuses is a [`Refusal`] that the
+/// service's own errors become.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Refused for a reason that says everything itself: wrong fields, or a rule of one service.
+    #[error("refused")]
+    Refused(Refusal),
+    /// The database refused or failed.
+    #[error(transparent)]
+    Database(#[from] guanxi_db::Error),
+    /// There is no such resource for this caller.
+    #[error("no such {resource}")]
+    NotFound {
+        /// The noun.
+        resource: &'static str,
+        /// What it was asked for by.
+        value: String,
+    },
+    /// Another resource has a value that only one may have.
+    #[error("another {resource} has this {field}")]
+    Exists {
+        /// The noun.
+        resource: &'static str,
+        /// The field.
+        field: &'static str,
+        /// The value that is taken.
+        value: String,
+    },
+    /// The request id was used for another request.
+    #[error("the request id was used for another request")]
+    RequestIdReused(String),
+    /// The state of the resource does not allow the verb.
+    #[error("the state forbids it")]
+    StateForbids {
+        /// The state that it has.
+        state: &'static str,
+        /// The states in which the verb is allowed, with `, ` between them.
+        expected: &'static str,
+    },
+}
+
+impl Error {
+    /// `NOT_FOUND` of a resource asked for by `value`.
+    #[expect(clippy::needless_pass_by_value, reason = "callers give ids and codes alike")]
+    #[must_use]
+    pub fn not_found(resource: &'static str, value: impl ToString) -> Self {
+        Self::NotFound { resource, value: value.to_string() }
+    }
+
+    /// The published reason of a refusal that says everything itself.
+    #[must_use]
+    pub fn refused_for(&self) -> Option<&'static str> {
+        match self {
+            Self::Refused(refusal) => Some(refusal.reason().name()),
+            _ => None,
+        }
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+impl From<Violations> for Error {
+    fn from(violations: Violations) -> Self {
+        Self::Refused(violations.into())
+    }
+}
+
+impl From<Violation> for Error {
+    fn from(violation: Violation) -> Self {
+        Self::Refused(violation.into())
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Refused(refusal) => refusal,
+            Error::Database(error) => error.into(),
+            Error::NotFound { resource, value } => Refusal::not_found(resource, value),
+            Error::Exists { resource, field, value } => Refusal::new(Code::AlreadyExists, ErrorReason::ResourceExists)
+                .with("resource", resource)
+                .with("field", field)
+                .with("value", value),
+            Error::RequestIdReused(value) => {
+                Refusal::new(Code::AlreadyExists, ErrorReason::RequestIdReused).with("value", value)
+            }
+            Error::StateForbids { state, expected } => {
+                Refusal::new(Code::FailedPrecondition, ErrorReason::StateForbids)
+                    .with("state", state)
+                    .with("expected", expected)
+            }
+        }
+    }
+}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        Refusal::from(error).into()
+    }
+}

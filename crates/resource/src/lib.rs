@@ -1,0 +1,16 @@
+//! What every standard method of every noun does, written once: whose scope, which connection, is it a repeat, does the etag
+//! match, the next version, its event, the commit; pages; imports; and the persons that a reader may not see.
+//!
+//! A noun brings its rules, its SQL and its messages. `CONTRIBUTING.md` walks through one.
+
+mod change;
+mod error;
+mod import;
+pub mod personal;
+mod resources;
+
+pub use change::{Change, Resource, Stamp};
+pub use error::Error;
+pub use import::{Import, Mode, Outcome, Rows, import};
+pub use personal::Sight;
+pub use resources::{Directory, Resources, event, place};
