@@ -16,6 +16,13 @@ impl TerritoryPaths {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(code).cloned()
     }
 
+    /// The paths of the territories that have none above them.
+    #[must_use]
+    pub fn roots(&self) -> Vec<String> {
+        let paths = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        paths.values().filter(|path| path.bytes().filter(|byte| *byte == b'/').count() == 1).cloned().collect()
+    }
+
     /// Replaces everything.
     pub fn replace(&self, paths: impl IntoIterator<Item = (String, String)>) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = paths.into_iter().collect();
@@ -52,6 +59,7 @@ mod tests {
         paths.put("44", "CN/440/44/");
         assert_eq!(paths.path_of("4403").as_deref(), Some("CN/440/44/4403/"));
         assert_eq!(paths.path_of("440").as_deref(), Some("CN/440/"));
+        assert_eq!(paths.roots(), ["CN/"]);
         paths.remove("4403");
         assert_eq!(paths.path_of("4403"), None);
     }

@@ -25,10 +25,20 @@ pub mod permission {
     pub const ACCOUNT_MANAGER_READ_PERSONAL: &str = "account_manager.read_personal";
     /// Create, change and delete account managers.
     pub const ACCOUNT_MANAGER_WRITE: &str = "account_manager.write";
+    /// See the catalog: categories, specifications, offerings, prices, bundles, discount policies.
+    pub const CATALOG_READ: &str = "catalog.read";
+    /// Work on the catalog: drafts and prices, publishing and retiring.
+    pub const CATALOG_WRITE: &str = "catalog.write";
     /// Read the history of a resource.
     pub const CHANGE_READ: &str = "change.read";
+    /// Say how much discount which level may grant.
+    pub const DISCOUNT_POLICY_WRITE: &str = "discount_policy.write";
     /// Follow the event feed of a service.
     pub const EVENT_FOLLOW: &str = "event.follow";
+    /// Bring a price book in, in bulk.
+    pub const PRICE_IMPORT: &str = "price.import";
+    /// Ask what something would cost.
+    pub const PRICE_QUOTE_READ: &str = "price_quote.read";
     /// Bring territories in, in bulk.
     pub const TERRITORY_IMPORT: &str = "territory.import";
     /// See territories.
@@ -48,8 +58,13 @@ pub mod permission {
         ACCOUNT_MANAGER_READ,
         ACCOUNT_MANAGER_READ_PERSONAL,
         ACCOUNT_MANAGER_WRITE,
+        CATALOG_READ,
+        CATALOG_WRITE,
         CHANGE_READ,
+        DISCOUNT_POLICY_WRITE,
         EVENT_FOLLOW,
+        PRICE_IMPORT,
+        PRICE_QUOTE_READ,
         TERRITORY_IMPORT,
         TERRITORY_READ,
         TERRITORY_WRITE,
@@ -59,7 +74,8 @@ pub mod permission {
 use permission::{
     ACCOUNT_ACTIVATE, ACCOUNT_CLASSIFY, ACCOUNT_EXPORT, ACCOUNT_IMPORT, ACCOUNT_MANAGER_READ,
     ACCOUNT_MANAGER_READ_PERSONAL, ACCOUNT_MANAGER_WRITE, ACCOUNT_READ, ACCOUNT_READ_PERSONAL, ACCOUNT_WRITE,
-    CHANGE_READ, EVENT_FOLLOW, TERRITORY_IMPORT, TERRITORY_READ, TERRITORY_WRITE,
+    CATALOG_READ, CATALOG_WRITE, CHANGE_READ, DISCOUNT_POLICY_WRITE, EVENT_FOLLOW, PRICE_IMPORT, PRICE_QUOTE_READ,
+    TERRITORY_IMPORT, TERRITORY_READ, TERRITORY_WRITE,
 };
 
 /// A named set of permissions that a grant gives in a territory and everything below it.
@@ -102,7 +118,7 @@ pub struct RoleEntry {
     pub permissions: &'static [&'static str],
 }
 
-const READ: &[&str] = &[ACCOUNT_READ, ACCOUNT_MANAGER_READ, TERRITORY_READ];
+const READ: &[&str] = &[ACCOUNT_READ, ACCOUNT_MANAGER_READ, CATALOG_READ, PRICE_QUOTE_READ, TERRITORY_READ];
 
 /// The published table, in the order of [`Role`].
 ///
@@ -112,28 +128,30 @@ const READ: &[&str] = &[ACCOUNT_READ, ACCOUNT_MANAGER_READ, TERRITORY_READ];
 pub const ROLES: &[RoleEntry] = &[
     RoleEntry { role: Role::AccountManager, name: "account_manager", zh: "客户经理", en: "Account manager",
         permissions: &[ACCOUNT_READ, ACCOUNT_READ_PERSONAL, ACCOUNT_WRITE, ACCOUNT_MANAGER_READ,
-            ACCOUNT_MANAGER_READ_PERSONAL, CHANGE_READ, TERRITORY_READ] },
+            ACCOUNT_MANAGER_READ_PERSONAL, CATALOG_READ, CHANGE_READ, PRICE_QUOTE_READ, TERRITORY_READ] },
     RoleEntry { role: Role::Supervisor, name: "supervisor", zh: "主管", en: "Supervisor",
         permissions: &[ACCOUNT_ACTIVATE, ACCOUNT_CLASSIFY, ACCOUNT_EXPORT, ACCOUNT_READ, ACCOUNT_READ_PERSONAL,
-            ACCOUNT_WRITE, ACCOUNT_MANAGER_READ, ACCOUNT_MANAGER_READ_PERSONAL, CHANGE_READ, TERRITORY_READ] },
+            ACCOUNT_WRITE, ACCOUNT_MANAGER_READ, ACCOUNT_MANAGER_READ_PERSONAL, CATALOG_READ, CHANGE_READ, PRICE_QUOTE_READ, TERRITORY_READ] },
     RoleEntry { role: Role::Director, name: "director", zh: "总监", en: "Director",
         permissions: &[ACCOUNT_ACTIVATE, ACCOUNT_CLASSIFY, ACCOUNT_EXPORT, ACCOUNT_IMPORT, ACCOUNT_READ,
             ACCOUNT_READ_PERSONAL, ACCOUNT_WRITE, ACCOUNT_MANAGER_READ, ACCOUNT_MANAGER_READ_PERSONAL,
-            ACCOUNT_MANAGER_WRITE, CHANGE_READ, TERRITORY_IMPORT, TERRITORY_READ, TERRITORY_WRITE] },
+            ACCOUNT_MANAGER_WRITE, CATALOG_READ, CHANGE_READ, DISCOUNT_POLICY_WRITE, PRICE_QUOTE_READ, TERRITORY_IMPORT, TERRITORY_READ, TERRITORY_WRITE] },
     RoleEntry { role: Role::ProductManager, name: "product_manager", zh: "产品经理", en: "Product manager",
-        permissions: READ },
+        permissions: &[ACCOUNT_READ, ACCOUNT_MANAGER_READ, CATALOG_READ, CATALOG_WRITE, CHANGE_READ, PRICE_IMPORT,
+            PRICE_QUOTE_READ, TERRITORY_READ] },
     RoleEntry { role: Role::SupportManager, name: "support_manager", zh: "支撑经理", en: "Support manager",
         permissions: READ },
     RoleEntry { role: Role::Analyst, name: "analyst", zh: "分析员", en: "Analyst",
-        permissions: &[ACCOUNT_EXPORT, ACCOUNT_READ, ACCOUNT_MANAGER_READ, CHANGE_READ, TERRITORY_READ] },
+        permissions: &[ACCOUNT_EXPORT, ACCOUNT_READ, ACCOUNT_MANAGER_READ, CATALOG_READ, CHANGE_READ, PRICE_QUOTE_READ,
+            TERRITORY_READ] },
     RoleEntry { role: Role::Approver, name: "approver", zh: "审批人", en: "Approver",
         permissions: READ },
     RoleEntry { role: Role::Auditor, name: "auditor", zh: "审计员", en: "Auditor",
-        permissions: &[ACCOUNT_READ, ACCOUNT_MANAGER_READ, CHANGE_READ, EVENT_FOLLOW, TERRITORY_READ] },
+        permissions: &[ACCOUNT_READ, ACCOUNT_MANAGER_READ, CATALOG_READ, CHANGE_READ, EVENT_FOLLOW, TERRITORY_READ] },
     RoleEntry { role: Role::Administrator, name: "administrator", zh: "管理员", en: "Administrator",
         permissions: permission::ALL },
     RoleEntry { role: Role::Service, name: "service", zh: "服务", en: "Service",
-        permissions: &[ACCOUNT_READ, ACCOUNT_MANAGER_READ, EVENT_FOLLOW, TERRITORY_READ] },
+        permissions: &[ACCOUNT_READ, ACCOUNT_MANAGER_READ, CATALOG_READ, EVENT_FOLLOW, PRICE_QUOTE_READ, TERRITORY_READ] },
 ];
 
 impl Role {

@@ -1,0 +1,26 @@
+//! Why product-catalog refuses.
+
+use guanxi_grpc::{Reason, Refusal};
+use guanxi_proto::product_catalog::v1::ErrorReason;
+use guanxi_resource::{Error, Resources};
+use tonic::Code;
+
+/// A reason that only product-catalog gives.
+pub(crate) fn reason(reason: ErrorReason) -> Reason {
+    Reason::of("guanxi.product_catalog.v1", reason.as_str_name())
+}
+
+/// A refusal for a reason that only product-catalog gives.
+pub(crate) fn precondition(own: ErrorReason) -> Refusal {
+    Refusal::new(Code::FailedPrecondition, reason(own))
+}
+
+/// The catalog belongs to the whole operator, so who changes it must have the permission for every root of the tree.
+pub(crate) fn check_operator_wide(resources: &Resources, call: &guanxi_grpc::Call) -> Result<(), Error> {
+    let scope = resources.scope(call);
+    let roots = resources.paths().roots();
+    if scope.is_everything() || (!roots.is_empty() && roots.iter().all(|root| scope.contains(root))) {
+        return Ok(());
+    }
+    Err(Refusal::new(Code::PermissionDenied, reason(ErrorReason::CatalogIsOperatorWide)).into())
+}

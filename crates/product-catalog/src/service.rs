@@ -1,0 +1,36 @@
+//! The assembly of the process.
+
+use guanxi_grpc::Services;
+use guanxi_service::{Error, Foundation};
+use sqlx::migrate::Migrator;
+use tokio::net::TcpListener;
+
+use crate::directory;
+
+/// Name of the service's schema.
+pub const SCHEMA: &str = "product_catalog";
+
+/// The service's migrations.
+pub static MIGRATOR: Migrator = sqlx::migrate!();
+
+/// Settings of the service.
+#[derive(clap::Args, Clone, Debug)]
+#[group(skip)]
+pub struct Settings {
+    /// What every service has.
+    #[command(flatten)]
+    pub service: guanxi_service::Settings,
+}
+
+/// Serves until `stop` resolves. `listener` replaces the address of the settings where a test brings its own.
+pub async fn serve(
+    settings: &Settings,
+    listener: Option<TcpListener>,
+    stop: impl Future<Output = ()>,
+) -> Result<(), Error> {
+    let foundation = Foundation::lay(&settings.service, SCHEMA, &MIGRATOR).await?;
+    let directory = directory::start(&foundation.database).await?;
+    let _resources = foundation.resources(directory.clone());
+    let services = Services::default();
+    foundation.serve(&settings.service, "product-catalog", &directory, services, listener, stop).await
+}
