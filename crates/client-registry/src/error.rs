@@ -30,7 +30,7 @@ pub(crate) enum Error {
     #[error("the new parent is a descendant")]
     TerritoryCycle { code: String, parent_code: String },
     #[error("the territory is not empty")]
-    TerritoryNotEmpty { code: String, kind: &'static str },
+    TerritoryNotEmpty { code: String, holds: ErrorReason },
     #[error("the new parent is a subsidiary")]
     AccountCycle { parent_account_id: String },
     #[error("the account has subsidiaries")]
@@ -90,9 +90,7 @@ impl From<Error> for Refusal {
             Error::TerritoryCycle { code, parent_code } => {
                 precondition(ErrorReason::TerritoryCycle).with("code", code).with("parent_code", parent_code)
             }
-            Error::TerritoryNotEmpty { code, kind } => {
-                precondition(ErrorReason::TerritoryNotEmpty).with("code", code).with("kind", kind)
-            }
+            Error::TerritoryNotEmpty { code, holds } => precondition(holds).with("code", code),
             Error::AccountCycle { parent_account_id } => {
                 precondition(ErrorReason::AccountCycle).with("parent_account_id", parent_account_id)
             }
