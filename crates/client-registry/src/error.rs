@@ -37,8 +37,6 @@ pub(crate) enum Error {
     AccountHasSubsidiaries { count: usize },
     #[error("the hierarchy is too deep")]
     AccountTreeTooDeep { max: usize },
-    #[error("the account is not deleted")]
-    AccountNotDeleted,
 }
 
 impl From<sqlx::Error> for Error {
@@ -98,7 +96,6 @@ impl From<Error> for Refusal {
                 precondition(ErrorReason::AccountHasSubsidiaries).with("count", count)
             }
             Error::AccountTreeTooDeep { max } => precondition(ErrorReason::AccountTreeTooDeep).with("max", max),
-            Error::AccountNotDeleted => Refusal::new(Code::AlreadyExists, reason(ErrorReason::AccountNotDeleted)),
         }
     }
 }
