@@ -15,11 +15,10 @@ pub(crate) fn reason(reason: ErrorReason) -> Reason {
 pub(crate) enum Refused {
     LevelNotBelowParent { level: String, parent_level: String },
     TerritoryCycle { code: String, parent_code: String },
-    TerritoryNotEmpty { code: String, kind: &'static str },
+    TerritoryNotEmpty { code: String, holds: ErrorReason },
     AccountCycle { parent_account_id: String },
     AccountHasSubsidiaries { count: usize },
     AccountTreeTooDeep { max: usize },
-    AccountNotDeleted,
 }
 
 impl From<Refused> for Refusal {
@@ -34,9 +33,7 @@ impl From<Refused> for Refusal {
             Refused::TerritoryCycle { code, parent_code } => {
                 precondition(ErrorReason::TerritoryCycle).with("code", code).with("parent_code", parent_code)
             }
-            Refused::TerritoryNotEmpty { code, kind } => {
-                precondition(ErrorReason::TerritoryNotEmpty).with("code", code).with("kind", kind)
-            }
+            Refused::TerritoryNotEmpty { code, holds } => precondition(holds).with("code", code),
             Refused::AccountCycle { parent_account_id } => {
                 precondition(ErrorReason::AccountCycle).with("parent_account_id", parent_account_id)
             }
@@ -44,7 +41,6 @@ impl From<Refused> for Refusal {
                 precondition(ErrorReason::AccountHasSubsidiaries).with("count", count)
             }
             Refused::AccountTreeTooDeep { max } => precondition(ErrorReason::AccountTreeTooDeep).with("max", max),
-            Refused::AccountNotDeleted => Refusal::new(Code::AlreadyExists, reason(ErrorReason::AccountNotDeleted)),
         }
     }
 }

@@ -11,10 +11,10 @@ use uuid::Uuid;
 
 use crate::listing::{Listing, Order};
 use crate::sql::{Sql, Value};
-use crate::token::{Cursor, Digest};
+use crate::token::{self, Cursor, Digest};
 
 /// Half-open range of territory paths by bytes, `[low, high)`.
-type Range = (String, String);
+pub(crate) type Range = (String, String);
 
 /// A page of rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl PageQuery {
         let more = rows.len() > self.page_size;
         rows.truncate(self.page_size);
         let next_page_token = match rows.last().filter(|_| more) {
-            Some(last) => self.cursor_at(last)?.encode(self.digest),
+            Some(last) => self.cursor_at(last, ranges)?.encode(self.digest),
             None => String::new(),
         };
         let rows = rows.iter().map(R::from_row).collect::<Result<_, _>>()?;
@@ -97,23 +97,37 @@ impl PageQuery {
         self.count_statement(ranges).number(connection).await
     }
 
-    fn cursor_at(&self, row: &PgRow) -> Result<Cursor, Error> {
+    fn cursor_at(&self, row: &PgRow, ranges: &[Range]) -> Result<Cursor, Error> {
         let key = if self.order.key.is_some() { row.try_get("page_key")? } else { String::new() };
+        let key = if self.by_path() { token::shown(&key, ranges) } else { key };
         Ok(Cursor { key, id: row.try_get("page_id")? })
+    }
+
+    /// Where the page before ended. A list that lost its place begins anew: that repeats rows, but hides none.
+    fn start(&self, ranges: &[Range]) -> Option<Cursor> {
+        let cursor = self.cursor.clone()?;
+        let key = if self.by_path() { token::meant(&cursor.key, ranges)? } else { cursor.key };
+        Some(Cursor { key, ..cursor })
+    }
+
+    /// True if the order is that of the territories.
+    fn by_path(&self) -> bool {
+        self.listing.path.is_some() && self.listing.path == self.order.key
     }
 
     /// Conditions whose rows, one after another, are the rest of the list.
     fn stretches(&self, ranges: &[Range]) -> Vec<Sql> {
-        match (self.listing.path, self.order.key) {
-            (Some(_), _) if ranges.is_empty() => Vec::new(),
-            (Some(path), Some(key)) if path == key && self.order.descending => {
-                ranges.iter().rev().filter_map(|range| self.descend(path, range)).collect()
+        let cursor = self.start(ranges);
+        match self.listing.path {
+            Some(_) if ranges.is_empty() => Vec::new(),
+            Some(path) if self.by_path() && self.order.descending => {
+                ranges.iter().rev().filter_map(|range| self.descend(path, range, cursor.as_ref())).collect()
             }
-            (Some(path), Some(key)) if path == key => {
-                ranges.iter().filter_map(|range| self.ascend(path, range)).collect()
+            Some(path) if self.by_path() => {
+                ranges.iter().filter_map(|range| self.ascend(path, range, cursor.as_ref())).collect()
             }
             _ => {
-                let behind = self.cursor.iter().map(|cursor| self.behind(&cursor.key, cursor.id));
+                let behind = cursor.iter().map(|cursor| self.behind(&cursor.key, cursor.id));
                 vec![Sql::join([self.within(ranges)].into_iter().chain(behind), " and ")]
             }
         }
@@ -121,17 +135,17 @@ impl PageQuery {
 
     /// What is left of a range in the order of paths. The cursor is the only lower bound, from the first page on:
     /// beside a `path >= low` Postgres begins its scan at the row comparison, and reads all up to the range.
-    fn ascend(&self, path: &'static str, (low, high): &Range) -> Option<Sql> {
+    fn ascend(&self, path: &'static str, (low, high): &Range, cursor: Option<&Cursor>) -> Option<Sql> {
         let start = (low.as_str(), Uuid::nil());
-        let start = self.cursor.iter().fold(start, |start, cursor| cmp::max(start, (&cursor.key, cursor.id)));
+        let start = cursor.iter().fold(start, |start, cursor| cmp::max(start, (&cursor.key, cursor.id)));
         let above = Sql::new(path).text(" < ").value(Value::Text(high.clone())).text(" and ");
         (start.0 < high.as_str()).then(|| above.then(self.behind(start.0, start.1)))
     }
 
     /// The same from the end: nothing of the range comes after `(high, nil)`.
-    fn descend(&self, path: &'static str, (low, high): &Range) -> Option<Sql> {
+    fn descend(&self, path: &'static str, (low, high): &Range, cursor: Option<&Cursor>) -> Option<Sql> {
         let start = (high.as_str(), Uuid::nil());
-        let start = self.cursor.iter().fold(start, |start, cursor| cmp::min(start, (&cursor.key, cursor.id)));
+        let start = cursor.iter().fold(start, |start, cursor| cmp::min(start, (&cursor.key, cursor.id)));
         let below = Sql::new(path).text(" >= ").value(Value::Text(low.clone())).text(" and ");
         (start.0 >= low.as_str()).then(|| below.then(self.behind(start.0, start.1)))
     }
@@ -253,6 +267,22 @@ mod tests {
         assert_eq!(starts("path", Some(("2", 7)))[0], [text("330"), text("33/"), id(0)]);
         assert_eq!(starts("path desc", Some(("2", 7))), [[text("11/"), text("110"), id(0)]]);
         assert_eq!(starts("path", Some(("9", 7))), Vec::<Vec<Value>>::new());
+    }
+
+    #[test]
+    fn a_list_that_lost_its_place_begins_anew() {
+        let bounds = [("CN/33/", "CN/330"), ("CN/44/", "CN/440")];
+        let starts = |order_by: &str, key| -> Vec<Value> {
+            let stretches = statements(&query(order_by, Some((key, 7))), &bounds).into_iter();
+            stretches.map(|(_, values)| values[1].clone()).collect()
+        };
+        assert_eq!(starts("path", "/44/01/"), [text("CN/44/01/")]);
+        assert_eq!(starts("path desc", "/33/01/"), [text("CN/33/01/")]);
+        assert_eq!(starts("path", "/55/01/"), [text("CN/33/"), text("CN/44/")]);
+        assert_eq!(starts("path desc", "/55/01/"), [text("CN/440"), text("CN/330")]);
+        // A name is no path, whatever it looks like.
+        let names = statements(&query("name", Some(("/44/01/", 7))), &bounds);
+        assert_eq!(names[0].1[4], text("/44/01/"));
     }
 
     #[test]

@@ -1,14 +1,16 @@
 //! Page tokens: where a page ended, and of which query.
 //!
 //! A token is neither secret nor signed, because it grants nothing: the scope is applied to every page anew. The digest
-//! only catches a client that changes its query half-way.
+//! only catches a client that changes its query half-way. As anybody can read it, it names no territory above the caller's.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-const VERSION: u8 = 1;
+use crate::page::Range;
+
+const VERSION: u8 = 2;
 
 /// What a token is bound to.
 pub(crate) type Digest = [u8; 8];
@@ -29,7 +31,7 @@ pub(crate) fn digest<'a>(parts: impl IntoIterator<Item = &'a str>) -> Digest {
 /// The last row of a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cursor {
-    /// Its order key; empty where the order has none.
+    /// Its order key, a path as by [`shown`]; empty where the order has none.
     pub(crate) key: String,
     /// Its id.
     pub(crate) id: Uuid,
@@ -57,9 +59,73 @@ impl Cursor {
     }
 }
 
+/// A territory path as a token shows it: from the topmost territory of the caller on, behind a `/` where codes above it were
+/// left out.
+pub(crate) fn shown(path: &str, ranges: &[Range]) -> String {
+    let low = ranges.iter().map(|(low, _)| low).find(|low| path.starts_with(low.as_str()));
+    match low.map_or(0, |low| above(low)) {
+        0 => path.to_owned(),
+        above => format!("/{}", &path[above..]),
+    }
+}
+
+/// The path that a token means for the scope it is used in, wherever the territory lies by now. None where the token was given
+/// for another scope and what it shows is not in this one: then nobody knows where the list stood.
+pub(crate) fn meant(shown: &str, ranges: &[Range]) -> Option<String> {
+    if !shown.starts_with('/') {
+        return Some(shown.to_owned());
+    }
+    let subtrees = ranges.iter().map(|(low, _)| low).filter(|low| low.ends_with('/'));
+    let places = subtrees.filter_map(|low| {
+        let code = format!("/{}", &low[above(low)..]);
+        let (before, below) = shown.split_once(&code)?;
+        Some((before.len(), format!("{low}{below}")))
+    });
+    places.min().map(|(_, path)| path)
+}
+
+/// How much of a path stands before its last code.
+fn above(path: &str) -> usize {
+    path.strip_suffix('/').and_then(|stem| stem.rfind('/')).map_or(0, |slash| slash + 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn subtrees(paths: &[&str]) -> Vec<Range> {
+        paths.iter().map(|path| ((*path).to_owned(), format!("{}0", path.trim_end_matches('/')))).collect()
+    }
+
+    #[test]
+    fn a_path_is_shown_from_the_callers_territory_on_and_means_the_same_again() {
+        let several = subtrees(&["CN/330000/", "CN/440000/440300/"]);
+        for (path, ranges, expected) in [
+            ("CN/330000/", &several, "/330000/"),
+            ("CN/330000/330100/", &several, "/330000/330100/"),
+            ("CN/440000/440300/440305/", &several, "/440300/440305/"),
+            ("CN/440000/440300/", &subtrees(&["CN/"]), "CN/440000/440300/"),
+            ("CN/440000/440300/", &vec![(String::new(), "\u{10ffff}".to_owned())], "CN/440000/440300/"),
+        ] {
+            assert_eq!(shown(path, ranges), expected);
+            assert_eq!(meant(expected, ranges).as_deref(), Some(path));
+        }
+    }
+
+    #[test]
+    fn a_token_is_understood_where_the_tree_or_the_scope_is_another_by_now() {
+        let understood = |shown: &str, paths: &[&str]| meant(shown, &subtrees(paths));
+        // The territory moved; the scope became narrower.
+        assert_eq!(understood("/440300/440305/", &["CN/33/440300/"]).unwrap(), "CN/33/440300/440305/");
+        assert_eq!(understood("/440000/440300/440305/", &["CN/440000/440300/"]).unwrap(), "CN/440000/440300/440305/");
+        // The scope became wider, or another. Half a code is none.
+        for paths in [["CN/"].as_slice(), &["CN/330000/"], &["CN/300/"], &["CN/440000/44030/"], &[]] {
+            assert_eq!(understood("/440300/440305/", paths), None);
+        }
+        assert_eq!(meant("/440300/", &[(String::new(), "\u{10ffff}".to_owned())]), None);
+        // Given for the whole tree, it says everything.
+        assert_eq!(understood("CN/440000/", &["CN/330000/"]).unwrap(), "CN/440000/");
+    }
 
     #[test]
     fn a_token_comes_back_only_for_its_query() {
@@ -79,8 +145,8 @@ mod tests {
         let ours = digest([]);
         let of =
             |version: u8, key: &[u8]| URL_SAFE_NO_PAD.encode([&[version], ours.as_slice(), &[0; 16], key].concat());
-        assert!(Cursor::decode(&of(1, b"key"), ours).is_some());
-        for token in [of(2, b"key"), of(1, b"k\0y"), of(1, b"\xff"), "?".to_owned(), "中文".to_owned(), String::new()]
+        assert!(Cursor::decode(&of(2, b"key"), ours).is_some());
+        for token in [of(1, b"key"), of(2, b"k\0y"), of(2, b"\xff"), "?".to_owned(), "中文".to_owned(), String::new()]
         {
             assert_eq!(Cursor::decode(&token, ours), None, "{token}");
         }

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -23,10 +23,13 @@ use tracing::Instrument;
 use crate::holding::Holding;
 use crate::rescue::rescue_response;
 use crate::server::Settings;
-use crate::{Call, Language, Refusal, deadline, now};
+use crate::{Call, Language, Refusal, deadline, language, now};
 
 /// Methods of these packages answer anybody, and always: probes and tools.
 const PUBLIC: [&str; 2] = ["/grpc.health.", "/grpc.reflection."];
+
+/// How often the token of an open stream is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// The layer that wraps every service.
 #[derive(Clone)]
@@ -34,7 +37,7 @@ pub(crate) struct Chassis(Arc<Shared>);
 
 struct Shared {
     methods: HashMap<String, Method>,
-    verifier: Verifier,
+    verifier: Arc<Verifier>,
     calls: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     metrics: RpcMetrics,
@@ -52,6 +55,7 @@ impl Chassis {
         let metrics = RpcMetrics::new(methods.keys().cloned());
         let calls = Arc::new(Semaphore::new(usize::from(settings.max_calls)));
         let streams = Arc::new(Semaphore::new(usize::from(settings.max_streams)));
+        let verifier = Arc::new(verifier);
         Ok(Self(Arc::new(Shared { methods, verifier, calls, streams, metrics })))
     }
 }
@@ -74,11 +78,7 @@ impl Shared {
     /// Authenticates and authorises; the order is that of the published errors: who are you, then may you.
     fn admit(&self, method: &Method, request: &Request<Body>) -> Result<Call, Refusal> {
         let now = now();
-        let token = request.headers().get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        // RFC 9110, section 11.1: the scheme is compared without case.
-        let token =
-            token.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        let principal = self.verifier.verify(token.map_or("", |(_, token)| token.trim()), now).map_err(refuse_token)?;
+        let principal = self.verifier.verify(bearer_token(request), now).map_err(refuse_token)?;
         let caller = Caller { principal };
         let permission = method.rule.permission.unwrap_or_default();
         if !method.rule.allows(&caller) {
@@ -99,6 +99,7 @@ impl Shared {
             return Err(Refusal::new(Code::InvalidArgument, ErrorReason::MessageMalformed));
         }
         let call = self.admit(method, &request)?;
+        let token = method.streaming.then(|| bearer_token(&request).to_owned());
         request.extensions_mut().insert(call);
         let allowed = deadline::allowed(request.headers(), method.streaming);
         let handler = AssertUnwindSafe(run(inner, request)).catch_unwind();
@@ -112,8 +113,14 @@ impl Shared {
             tracing::error!(method = method.name, "a handler panicked");
             Refusal::internal()
         })?;
-        // A stream goes on after its handler, and so does its permit.
-        Ok(if method.streaming { response.map(|body| Holding::wrap(body, permit)) } else { response })
+        // A stream goes on after its handler, and so do its permit and the question of who listens.
+        Ok(match token {
+            Some(token) => {
+                let end = language().scope(worthless(Arc::clone(&self.verifier), token));
+                response.map(|body| Holding::wrap(body, permit, end))
+            }
+            None => response,
+        })
     }
 
     async fn serve<S>(&self, inner: S, request: Request<Body>) -> Response<Body>
@@ -130,6 +137,24 @@ impl Shared {
         match self.answer(inner, request, method).await {
             Ok(response) => rescue_response(response, &path),
             Err(refusal) => refuse(refusal),
+        }
+    }
+}
+
+/// The token that was sent; empty without one.
+fn bearer_token(request: &Request<Body>) -> &str {
+    let sent = request.headers().get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    // RFC 9110, section 11.1: the scheme is compared without case.
+    let sent = sent.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    sent.map_or("", |(_, token)| token.trim())
+}
+
+/// Returns when a token that was accepted would be so no more, for example because its key was taken from the key file.
+async fn worthless(verifier: Arc<Verifier>, token: String) -> Status {
+    loop {
+        tokio::time::sleep(LOOK_AGAIN).await;
+        if let Err(error) = verifier.verify(&token, now()) {
+            return refuse_token(error).into();
         }
     }
 }

@@ -110,7 +110,7 @@ impl Services {
     }
 }
 
-/// Serves until `stop` resolves, then drains: health says NOT_SERVING, streams end, calls under way are answered.
+/// Serves until `stop` resolves, then drains: health says NOT_SERVING, streams end (those of health too), calls under way are answered.
 pub async fn serve(
     settings: &Settings,
     mut services: Services,
@@ -119,7 +119,7 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) -> Result<(), Error> {
     let verifier = Verifier::from_file(&settings.jwks, AUDIENCE, Vec::new())?;
-    let (health, health_service) = tonic_health::server::health_reporter();
+    let (mut health, health_service) = tonic_health::server::health_reporter();
     for name in services.names.iter().copied().chain([""]) {
         health.set_service_status(name, ServingStatus::Serving).await;
     }
@@ -131,6 +131,8 @@ pub async fn serve(
         tracing::info!("draining");
         for name in services.names.iter().copied().chain([""]) {
             health.set_service_status(name, ServingStatus::NotServing).await;
+            // Who watches still gets this word, then the stream ends: it would use up the whole time to drain.
+            health.clear_service_status(name).await;
         }
         stopping.send_replace(true);
     };

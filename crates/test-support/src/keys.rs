@@ -25,9 +25,15 @@ impl Keys {
         let folder = std::env::temp_dir().join(format!("guanxi-keys-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let keys = Self { people: SigningKey::generate().unwrap(), service: SigningKey::generate().unwrap(), folder };
-        write_key_set(&keys.jwks(), &[keys.people.public_key(None), keys.service.public_key(Some("service:kpi"))])
-            .unwrap();
+        keys.trust_people(true);
         keys
+    }
+
+    /// Puts the key of people into the file of trusted keys, or takes it out.
+    pub fn trust_people(&self, trusted: bool) {
+        let people = trusted.then(|| self.people.public_key(None));
+        let service = self.service.public_key(Some("service:kpi"));
+        write_key_set(&self.jwks(), &people.into_iter().chain([service]).collect::<Vec<_>>()).unwrap();
     }
 
     /// The file of trusted keys.

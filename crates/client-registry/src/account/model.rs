@@ -209,7 +209,7 @@ impl Account {
     /// DELETED → the state before.
     pub(super) fn undeleted(&self, parent: Option<&Account>) -> Result<Self, Error> {
         if self.delete_time.is_none() {
-            return Err(Refused::AccountNotDeleted.into());
+            return Err(Error::StateForbids { state: self.state.name(), expected: "DELETED" });
         }
         if let Some(parent) = parent {
             parent.check_live()?;
@@ -278,7 +278,7 @@ mod tests {
         assert!(deleted.activated(now).is_err() && deleted.deleted(0, 0, now).is_err());
         let back = deleted.undeleted(None).unwrap();
         assert_eq!(back, active);
-        assert_eq!(back.undeleted(None).unwrap_err().refused_for(), Some("ACCOUNT_NOT_DELETED"));
+        assert!(matches!(back.undeleted(None), Err(Error::StateForbids { state: "ACTIVE", expected: "DELETED" })));
         assert!(deleted.undeleted(Some(&deleted)).is_err());
     }
 

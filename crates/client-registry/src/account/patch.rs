@@ -121,15 +121,18 @@ fn attributes(
             .push(Violation::new(field, Shared::TooMany).with("max", MAX_ATTRIBUTES).with("count", attributes.len()));
         return None;
     }
-    for (name, value) in &attributes {
+    let mut kept = BTreeMap::new();
+    for (name, value) in attributes {
         if name.is_empty() || name.len() > 50 || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         {
-            let wrong = Violation::new(field, Shared::Format).with("value", name);
+            let wrong = Violation::new(field, Shared::Format).with("value", &name);
             violations.push(wrong.with("expected", "names of 1 to 50 letters, digits and _"));
         }
-        violations.keep(text(&format!("{field}[{name}]"), value, 0, 1_000));
+        if let Some(value) = violations.keep(text(&format!("{field}[{name}]"), &value, 0, 1_000)) {
+            kept.insert(name, value);
+        }
     }
-    Some(attributes)
+    Some(kept)
 }
 
 /// `system=value` of an id in another system.
@@ -236,6 +239,18 @@ mod tests {
         for bad in ["", "-1", "1.00001", "1234567890123456", "１", "0x1", "1,000"] {
             assert!(of(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn an_attribute_is_kept_as_it_was_checked() {
+        let sent = [("note", "  重点 客户\u{3000}"), ("blank", " "), ("year", "1999")];
+        let attributes = sent.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let mut fields = Fields::of_update("account", None);
+        let kept = Patch::read(&mut fields, pb::Account { attributes, ..Default::default() }).attributes.unwrap();
+        assert!(
+            kept.into_iter().eq([("blank", ""), ("note", "重点 客户"), ("year", "1999")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned())))
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use guanxi_auth::Scope;
 use guanxi_db::PgConnection;
 use guanxi_filter::{Field, Kind, Listing, Order};
+use guanxi_proto::client_registry::v1::ErrorReason;
 use guanxi_resource::Error;
 use sqlx::types::Json;
 use time::OffsetDateTime;
@@ -220,15 +221,14 @@ pub(super) async fn delete(
     .await?;
     let outcome =
         sqlx::query!("delete from client_registry.territory where id = $1", territory.id).execute(connection).await;
-    let not_empty = |kind| Error::from(Refused::TerritoryNotEmpty { code: territory.code.clone(), kind });
-    match outcome.map_err(guanxi_db::Error::from) {
-        Err(error) if error.constraint() == Some("territory_parent_fkey") => Err(not_empty("children")),
-        Err(error) if error.constraint() == Some("account_territory_fkey") => Err(not_empty("accounts")),
-        Err(error) if error.constraint() == Some("account_manager_territory_fkey") => {
-            Err(not_empty("account managers"))
-        }
-        outcome => Ok(outcome.map(|_| ())?),
-    }
+    let Err(error) = outcome.map_err(guanxi_db::Error::from) else { return Ok(()) };
+    let holds = match error.constraint() {
+        Some("territory_parent_fkey") => ErrorReason::TerritoryHasChildren,
+        Some("account_territory_fkey") => ErrorReason::TerritoryHasAccounts,
+        Some("account_manager_territory_fkey") => ErrorReason::TerritoryHasAccountManagers,
+        _ => return Err(error.into()),
+    };
+    Err(Refused::TerritoryNotEmpty { code: territory.code.clone(), holds }.into())
 }
 
 /// The path of the parent.

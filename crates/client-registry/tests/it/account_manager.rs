@@ -301,8 +301,7 @@ async fn managers_follow_their_territory_and_keep_it_from_being_deleted() {
     assert_eq!(portal("440000").get(by_id(&created.id)).await.unwrap_err().code(), Code::NotFound);
     let request = DeleteTerritoryRequest { code: "440305".to_owned(), ..Default::default() };
     let refused = service.territories().delete_territory(service.as_admin(request)).await.unwrap_err();
-    assert_eq!(reason(&refused), "TERRITORY_NOT_EMPTY");
-    assert_eq!(metadata(&refused, "kind").as_deref(), Some("account managers"));
+    assert_eq!(reason(&refused), "TERRITORY_HAS_ACCOUNT_MANAGERS");
 }
 
 #[tokio::test]

@@ -379,7 +379,7 @@ fn account_states(world: &World) -> Vec<Case> {
             "ACCOUNT_HAS_SUBSIDIARIES",
         ),
         refusal("a deleted account", DELETE, json!({"id": world.deleted}), forbidden, "STATE_FORBIDS"),
-        refusal("an account that is not deleted", UNDELETE, json!({"id": world.known}), exists, "ACCOUNT_NOT_DELETED"),
+        refusal("an account that is not deleted", UNDELETE, json!({"id": world.known}), forbidden, "STATE_FORBIDS"),
         refusal(
             "an account whose parent is deleted",
             UNDELETE,

@@ -290,8 +290,14 @@ fn territories(world: &World) -> Vec<Case> {
             json!({"territory": {"code": "330100", "name": {"zh": "新"}}}),
         )
         .by_director(),
-        forbidden("a territory with children", DELETE_TERRITORY, json!({"code": "330000"}), "TERRITORY_NOT_EMPTY"),
-        forbidden("a territory with accounts", DELETE_TERRITORY, json!({"code": "330100"}), "TERRITORY_NOT_EMPTY"),
+        forbidden("a territory with children", DELETE_TERRITORY, json!({"code": "330000"}), "TERRITORY_HAS_CHILDREN"),
+        forbidden("a territory with accounts", DELETE_TERRITORY, json!({"code": "330100"}), "TERRITORY_HAS_ACCOUNTS"),
+        forbidden(
+            "a territory with account managers",
+            DELETE_TERRITORY,
+            json!({"code": "440307"}),
+            "TERRITORY_HAS_ACCOUNT_MANAGERS",
+        ),
         not_found("an unknown territory", DELETE_TERRITORY, json!({"code": "999999"})),
         not_found("an unknown territory", GET_TERRITORY, json!({"code": "999999"})),
         fields("a code that is none", GET_TERRITORY, json!({"code": "440300/"}), &[("code", "FORMAT")]),

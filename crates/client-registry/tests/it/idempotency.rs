@@ -77,7 +77,7 @@ async fn send_all(service: &Service, account: &Account, request_id: &str) -> Vec
     send!(territories.move_territory(request), territory);
     let request = DeleteTerritoryRequest { code: "440300".to_owned(), request_id, ..Default::default() };
     let refused = territories.delete_territory(service.as_admin(request)).await.unwrap_err();
-    assert_eq!(reason(&refused), "TERRITORY_NOT_EMPTY", "a refusal is not kept, it is found again");
+    assert_eq!(reason(&refused), "TERRITORY_HAS_CHILDREN", "a refusal is not kept, it is found again");
     answers
 }
 

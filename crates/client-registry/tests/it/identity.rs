@@ -10,7 +10,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use crate::refused::check_refusal;
-use crate::support::{Service, metadata, reason};
+use crate::support::{Service, eventually, metadata, reason};
 use crate::wire::{self, Caller};
 
 /// The reasons that these tests provoke, for the check that no published reason is left out.
@@ -197,6 +197,37 @@ fn token_of(key: &SigningKey) -> String {
     let request =
         TokenRequest { subject: "E0001".to_owned(), grants, issuer: "test".to_owned(), ttl: time::Duration::HOUR };
     key.sign(&request, OffsetDateTime::now_utc()).unwrap()
+}
+
+#[tokio::test]
+async fn a_stream_ends_when_the_key_of_its_token_is_taken_away() {
+    let service = Service::with_tree().await;
+    let machine = service.keys.service_token("service:kpi", &[(Role::Service, "*")]);
+    let mut kept = service.follow(&machine, 0, &[]).await.unwrap();
+    let mut feed = service.follow(&service.admin, 0, &[]).await.unwrap();
+    let (_messages, waiting) = tokio::sync::mpsc::channel(1);
+    let import = service.as_admin(tokio_stream::wrappers::ReceiverStream::new(waiting));
+    let mut import = service.accounts().import_accounts(import).await.unwrap().into_inner();
+
+    service.keys.trust_people(false);
+    let taken = Instant::now();
+    let end = async {
+        loop {
+            if let Err(status) = feed.message().await.map(Option::unwrap) {
+                return status;
+            }
+        }
+    };
+    let (feed, import) = tokio::join!(end, async { import.message().await.unwrap_err() });
+    for status in [feed, import] {
+        assert_eq!((status.code(), reason(&status).as_str()), (Code::Unauthenticated, UNTRUSTED));
+        check_refusal("a stream whose key was taken away", &status, "en");
+    }
+    assert!(taken.elapsed() < Duration::from_secs(6), "it took {:?}", taken.elapsed());
+
+    service.keys.trust_people(true);
+    eventually("the key is back", async || service.territory("T1", "PROVINCE", "CN").await.is_ok()).await;
+    while kept.message().await.unwrap().unwrap().checked_position < 7 {}
 }
 
 #[tokio::test]

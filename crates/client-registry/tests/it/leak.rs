@@ -195,8 +195,7 @@ impl World {
             let told = match field.rsplit('.').next().unwrap() {
                 // Repeats what the caller asked for.
                 "missing_ids" => continue,
-                // Paths go down from the root in it; that it is opaque must do for them.
-                "next_page_token" => self.told(&token_without_path(&text)),
+                "next_page_token" => self.told(&decoded(&text)),
                 "subject" if text == format!("territory/{}", self.left_territory) => None,
                 _ => self.told(&text),
             };
@@ -238,10 +237,9 @@ async fn update(service: &Service, id: &str, name: &str, territory_code: &str) {
     service.accounts().update_account(service.as_admin(request)).await.unwrap();
 }
 
-/// What a page token says, but for the path of the row that the page ended with.
-fn token_without_path(token: &str) -> String {
-    let bytes = URL_SAFE_NO_PAD.decode(token).unwrap_or_default();
-    String::from_utf8_lossy(&bytes).replace("CN/440000/440300/", "")
+/// What a page token says.
+fn decoded(token: &str) -> String {
+    String::from_utf8_lossy(&URL_SAFE_NO_PAD.decode(token).unwrap_or_default()).into_owned()
 }
 
 /// True for a method that shows things: one without side effects, or one that answers with a stream.

@@ -9,7 +9,10 @@ use guanxi_proto::client_registry::v1::territory_service_client::TerritoryServic
 use guanxi_proto::client_registry::v1::*;
 use guanxi_proto::r#type::v1::LocalizedText;
 use guanxi_test_support::{Collector, Keys, TestDatabase, text, with_token};
-use tonic::transport::Channel;
+use tonic::transport::{Channel, Endpoint};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_client-registry");
 
@@ -124,6 +127,29 @@ async fn sigterm_ends_the_process_cleanly() {
     })
     .await;
     assert!(outcome.unwrap().success());
+}
+
+#[tokio::test]
+async fn who_watches_health_sees_the_stop_and_does_not_hold_it_up() {
+    let (database, keys, _) = setup().await;
+    let mut process = Process::start(&database, &keys, &[]).await;
+    let channel = Endpoint::from_shared(format!("http://{}", process.address)).unwrap().connect_lazy();
+    let mut client = HealthClient::new(channel);
+    let mut watches = Vec::new();
+    for service in ["", "guanxi.client_registry.v1.AccountService"] {
+        let request = HealthCheckRequest { service: service.to_owned() };
+        let mut watch = client.watch(request).await.unwrap().into_inner();
+        assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
+        watches.push(watch);
+    }
+    process.signal("-TERM");
+    let begun = Instant::now();
+    for mut watch in watches {
+        assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
+        assert_eq!(watch.message().await.unwrap(), None);
+    }
+    eventually(|| process.child.try_wait().unwrap().is_some()).await;
+    assert!(begun.elapsed() < Duration::from_secs(5), "it took {:?}", begun.elapsed());
 }
 
 #[tokio::test]

@@ -158,6 +158,10 @@ impl World {
             self.ask("AccountService/ListAccounts", json!({"pageSize": 2, "filter": "public_sector = false"})).await;
         answer["nextPageToken"].as_str().unwrap().clone_into(&mut self.page_token);
         let territory = json!({"code": "440307", "name": {"zh": "龙岗区"}, "level": "COUNTY", "parentCode": "440300"});
+        let manager = json!({
+            "employeeNumber": "E2001", "name": "王小明", "phone": "+8613800138000", "territoryCode": "440307",
+            "channel": "ACCOUNT_MANAGER_CHANNEL_FIELD",
+        });
         for (method, request) in [
             ("AccountService/DeleteAccount", json!({"id": self.deleted_child})),
             ("AccountService/DeleteAccount", json!({"id": self.deleted})),
@@ -172,6 +176,7 @@ impl World {
                 "TerritoryService/CreateTerritory",
                 json!({"territory": territory, "requestId": self.territory_request_id}),
             ),
+            ("AccountManagerService/CreateAccountManager", json!({"accountManager": manager})),
         ] {
             self.ask(method, request).await;
         }

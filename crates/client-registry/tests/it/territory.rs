@@ -70,7 +70,7 @@ async fn what_is_not_empty_is_not_deleted() {
     let service = Service::with_tree().await;
     service.account(named("样例", "440305")).await.unwrap();
     for (code, expected) in
-        [("440300", "TERRITORY_NOT_EMPTY"), ("440305", "TERRITORY_NOT_EMPTY"), ("999999", "RESOURCE_NOT_FOUND")]
+        [("440300", "TERRITORY_HAS_CHILDREN"), ("440305", "TERRITORY_HAS_ACCOUNTS"), ("999999", "RESOURCE_NOT_FOUND")]
     {
         let request = DeleteTerritoryRequest { code: code.to_owned(), ..Default::default() };
         let refused = service.territories().delete_territory(service.as_admin(request)).await.unwrap_err();
