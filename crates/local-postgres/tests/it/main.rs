@@ -13,7 +13,7 @@ use std::{
 };
 
 use guanxi_local_postgres::{Binaries, Durability, Error, SUPERUSER, Server, StartOptions, default_cache};
-use processes::{Owner, at_work, descendants, kill_all};
+use processes::{Owner, at_work, descendants, kill};
 use scratch::Scratch;
 
 fn binaries() -> Binaries {
@@ -165,7 +165,7 @@ fn everything_may_be_killed_at_once() {
         // Long, so that a socket directory elsewhere is left behind too.
         let dir = scratch.path().join(durability.to_string().repeat(12));
         let owner = Owner::start(&dir, durability);
-        kill_all(&descendants(owner.id()));
+        kill("KILL", &descendants(owner.id()));
         owner.kill();
         assert!(dir.join("lock").exists(), "nobody was left to clear up");
         let server = start(&dir, durability).unwrap();
@@ -206,11 +206,11 @@ fn a_server_started_by_hand_is_waited_for() {
     // What is left is a server without anybody who would stop it, and without the lock.
     let at_work = at_work(&dir);
     let others: Vec<u32> = descendants(owner.id()).into_iter().filter(|pid| !at_work.contains(pid)).collect();
-    kill_all(&others);
+    kill("KILL", &others);
     owner.kill();
     let error = start(&dir, Durability::Durable).unwrap_err();
     assert!(matches!(error, Error::InUse { pid: Some(pid), .. } if at_work.contains(&pid)), "{error}");
-    Command::new("kill").arg("-INT").arg(at_work.iter().min().unwrap().to_string()).status().unwrap();
+    kill("INT", &[*at_work.iter().min().unwrap()]);
     assert_eq!(read_account(&start(&dir, Durability::Durable).unwrap()), "移动");
 }
 
