@@ -6,6 +6,7 @@ mod processes;
 mod scratch;
 
 use std::{
+    env,
     fs::{self, File},
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::Path,
@@ -17,7 +18,7 @@ use processes::{Owner, at_work, descendants, kill};
 use scratch::Scratch;
 
 fn binaries() -> Binaries {
-    Binaries::find(&default_cache(None), &|step| eprintln!("{step}")).unwrap()
+    Binaries::find(&default_cache(env::home_dir().as_deref()), &|step| eprintln!("{step}")).unwrap()
 }
 
 fn start(dir: &Path, durability: Durability) -> Result<Server, Error> {
