@@ -7,7 +7,7 @@ use guanxi_local_postgres::Durability;
 use guanxi_proto::client_registry::v1::*;
 use guanxi_proto::events::v1::event_feed_service_client::EventFeedServiceClient;
 use guanxi_proto::events::v1::{FollowRequest, GetFeedHeadRequest};
-use guanxi_test_support::TestDatabase;
+use guanxi_test_support::{TestDatabase, skip};
 
 use crate::feed::{Received, Writer};
 use crate::postgres::Postgres;
@@ -23,8 +23,7 @@ async fn a_dump_restored_into_a_new_server_goes_on_where_it_was() {
     let binaries = TestDatabase::server().binaries();
     let (pg_dump, psql) = (binaries.program("pg_dump"), binaries.program("psql"));
     if !pg_dump.is_file() || !psql.is_file() {
-        println!("skipped: there is no pg_dump or no psql in {}", binaries.dir().display());
-        return;
+        return skip(&format!("there is no pg_dump or no psql in {}", binaries.dir().display()));
     }
     let service = Service::with_tree().await;
     let request = CreateAccountRequest {

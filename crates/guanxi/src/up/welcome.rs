@@ -33,10 +33,18 @@ pub(super) fn print(
     lines.push(format!("  export GUANXI_TOKEN={}", place.token(TOKEN_LIFE)?));
     lines.extend(["", "Then try, in another terminal:", ""].map(str::to_owned));
     lines.extend(calls(place, &folder.path, demo).into_iter().map(|call| format!("  {call}")));
+    // Into a folder of its own: the Python of most distributions lets pip install nowhere else.
     lines.extend(
-        ["", "(`pip install buf-bin` brings buf; any gRPC client will do, reflection is on.)"].map(str::to_owned),
+        [
+            "",
+            "Any gRPC client will do instead of buf, reflection is on. This brings buf:",
+            "",
+            "  python3 -m pip install --target ~/.local/buf buf-bin && PATH=$PATH:~/.local/buf/bin",
+            "",
+            "Ctrl-C stops everything; the data stays.",
+        ]
+        .map(str::to_owned),
     );
-    lines.extend(["Ctrl-C stops everything; the data stays."].map(str::to_owned));
     say(&lines.join("\n"));
     Ok(())
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use client_registry::credit_code::{CreditCode, CreditCodeError};
 use guanxi_proto::client_registry::v1::account_service_client::AccountServiceClient;
 use guanxi_proto::client_registry::v1::{Account, ExportAccountsRequest, SearchAccountsRequest};
-use guanxi_test_support::with_token;
+use guanxi_test_support::{skip, with_token};
 use tonic::transport::Channel;
 
 use crate::registry::Registry;
@@ -25,7 +25,7 @@ const TERRITORIES: u64 = 1 + 31 + 333 + 2_975;
 fn shared_data() -> Option<PathBuf> {
     let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").canonicalize().ok();
     if shared.is_none() {
-        println!("SKIPPED: ../shared/data is not there");
+        skip("../shared/data is not there");
     }
     shared
 }

@@ -179,7 +179,7 @@ async fn what_dies_is_named_and_stops_the_rest() {
 async fn it_does_not_need_root() {
     let root = fs::metadata("/proc/self/status").is_ok_and(|status| std::os::unix::fs::MetadataExt::uid(&status) == 0);
     if !root {
-        return eprintln!("SKIPPED: not root, so every other test shows it");
+        return guanxi_test_support::skip("not root, so every other test shows it");
     }
     let place = Place::new("nobody");
     let up = Up::start_as_nobody(&place).await;

