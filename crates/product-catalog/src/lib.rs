@@ -1,8 +1,12 @@
 //! What can be sold, to whom and at what price: categories, specifications, offerings, prices, bundles, discount policies, and
 //! quotes from memory.
 
+mod currency;
 mod directory;
 mod error;
+mod pricing;
 mod service;
+mod specification;
+mod value;
 
 pub use service::{MIGRATOR, SCHEMA, Settings, serve};

@@ -1,0 +1,102 @@
+//! Values that every noun of the catalog reads: codes, names, days, shares, amounts.
+
+use guanxi_grpc::{Violation, text};
+use guanxi_proto::errors::v1::ErrorReason;
+use guanxi_proto::r#type::v1::LocalizedText;
+use rust_decimal::Decimal;
+use time::macros::{format_description, offset};
+use time::{Date, OffsetDateTime};
+
+/// A code: 1 to 50 letters, digits, `_` and `-`.
+pub(crate) fn code(field: &str, value: &str) -> Result<String, Violation> {
+    let well_formed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    match value {
+        "" => Err(Violation::required(field)),
+        _ if value.len() <= 50 && value.bytes().all(well_formed) => Ok(value.to_owned()),
+        _ => Err(Violation::new(field, ErrorReason::Format)
+            .with("value", value)
+            .with("expected", "1 to 50 letters, digits, _ and -")),
+    }
+}
+
+/// A name that people read, each language at most `max` characters; `min` is 1 where there must be a Chinese one.
+pub(crate) fn localized(field: &str, sent: &LocalizedText, min: usize, max: usize) -> Result<LocalizedText, Violation> {
+    let zh = text(&format!("{field}.zh"), &sent.zh, min, max)?;
+    let en = text(&format!("{field}.en"), &sent.en, 0, max)?;
+    Ok(LocalizedText { zh, en })
+}
+
+/// A day, ISO 8601.
+pub(crate) fn day(field: &str, value: &str) -> Result<Date, Violation> {
+    let parsed = Date::parse(value, format_description!("[year]-[month]-[day]"));
+    parsed.ok().filter(|day| (1900..=9998).contains(&day.year())).ok_or_else(|| {
+        Violation::new(field, ErrorReason::Format).with("value", value).with("expected", "a day, 2026-03-01")
+    })
+}
+
+/// How a day is written, ISO 8601.
+pub(crate) fn text_of_day(day: Date) -> String {
+    format!("{:04}-{:02}-{:02}", day.year(), u8::from(day.month()), day.day())
+}
+
+/// The business day of an instant, in Asia/Shanghai.
+pub(crate) fn today(now: OffsetDateTime) -> Date {
+    now.to_offset(offset!(+8)).date()
+}
+
+/// A share in percent from 0 to 100 with at most 2 places.
+pub(crate) fn percent(field: &str, value: &str) -> Result<Decimal, Violation> {
+    decimal(field, value, 2, Decimal::ZERO, Decimal::ONE_HUNDRED)
+}
+
+/// A rate of money: at most 9 digits and 6 places, not negative.
+pub(crate) fn amount(field: &str, value: &str) -> Result<Decimal, Violation> {
+    decimal(field, value, 6, Decimal::ZERO, Decimal::from_parts(0xA4C6_7FFF, 0x3_8D7E, 0, false, 6))
+}
+
+/// A decimal number within bounds with at most so many places: digits, a point between digits, perhaps a minus before them.
+pub(crate) fn decimal(field: &str, value: &str, places: u32, min: Decimal, max: Decimal) -> Result<Decimal, Violation> {
+    if value.is_empty() {
+        return Err(Violation::required(field));
+    }
+    let digits = |text: &str| !text.is_empty() && text.len() <= 18 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = value.strip_prefix('-').unwrap_or(value);
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let parsed = (digits(whole) && digits(fraction)).then(|| value.parse::<Decimal>().ok()).flatten();
+    match parsed.map(|number| number.normalize()).filter(|number| number.scale() <= places) {
+        None => Err(Violation::new(field, ErrorReason::Format)
+            .with("value", value)
+            .with("expected", format!("a decimal number with at most {places} places, 12.5"))),
+        Some(number) if number < min || number > max => {
+            Err(Violation::new(field, ErrorReason::OutOfRange).with("value", value).with("min", min).with("max", max))
+        }
+        Some(number) => Ok(number),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_exactly_or_refused() {
+        for (value, read) in [("0", "0"), ("12.50", "12.5"), ("999999999.999999", "999999999.999999"), ("-0", "0")] {
+            assert_eq!(amount("amount", value).unwrap(), read.parse().unwrap(), "{value}");
+        }
+        for wrong in ["", " 1", "1,5", "1.", ".5", "+1", "1e3", "1_000", "-1", "1000000000", "0.0000001", "１"] {
+            assert!(amount("amount", wrong).is_err(), "{wrong}");
+        }
+        assert!(percent("percent", "100").is_ok() && percent("percent", "100.01").is_err());
+        assert!(percent("percent", "12.345").is_err());
+    }
+
+    #[test]
+    fn a_day_is_one_of_the_calendar_and_begins_at_midnight_in_shanghai() {
+        assert_eq!(text_of_day(day("day", "2028-02-29").unwrap()), "2028-02-29");
+        for wrong in ["", "2026-02-29", "2026-2-3", "20260203", "2026-02-03T00:00:00Z"] {
+            assert!(day("day", wrong).is_err(), "{wrong}");
+        }
+        let evening = OffsetDateTime::from_unix_timestamp(1_767_283_200).unwrap();
+        assert_eq!(text_of_day(today(evening)), "2026-01-02");
+    }
+}
