@@ -1,4 +1,4 @@
-//! What tests share: a database of their own, and tokens.
+//! What tests share: a database of their own, tokens, and a service in their process.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -9,7 +9,9 @@
 mod collector;
 mod database;
 mod keys;
+mod running;
 
 pub use collector::{Collector, text};
 pub use database::TestDatabase;
 pub use keys::{Keys, with_token};
+pub use running::{Running, Stop};

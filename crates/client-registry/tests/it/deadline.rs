@@ -169,7 +169,7 @@ async fn a_caller_that_goes_away_takes_its_statements_along() {
 #[tokio::test]
 async fn more_calls_than_the_service_takes_are_told_to_come_again() {
     let mut locked = Locked::new().await;
-    let (address, _stop) = serve_at(locked.service.database.service_url(), &locked.service.keys, 4).await;
+    let (address, _stop) = serve_at(locked.service.database.service_url(), &locked.service.keys, 4);
     locked.service.channel = channel(address);
     let under_way = locked.waiting(4).await;
     for _ in 0..20 {
@@ -271,7 +271,7 @@ async fn a_restart_of_postgres_is_said_and_survived() {
     let mut postgres = Postgres::start(Durability::Durable).await;
     postgres.migrate().await;
     let keys = Keys::new();
-    let (address, _stop) = serve_at(postgres.service_url(), &keys, 512).await;
+    let (address, _stop) = serve_at(postgres.service_url(), &keys, 512);
     let token = keys.token("E0001", &[(guanxi_auth::Role::Administrator, "*")]);
     let (mut accounts, mut admin) = (AccountServiceClient::new(channel(address)), postgres.admin().await);
     rows(
