@@ -152,7 +152,8 @@ pub async fn serve(
         tokio::time::sleep(DRAIN).await;
     };
     tokio::select! {
-        outcome = server => Ok(outcome?),
+        // In a box, as the futures of all callers would carry its size.
+        outcome = Box::pin(server) => Ok(outcome?),
         () = patience => {
             tracing::warn!("some calls were still under way when the time to drain was over");
             Ok(())
