@@ -8,6 +8,7 @@ use guanxi_proto::client_registry::v1::*;
 use guanxi_test_support::Keys;
 use sqlx::postgres::PgConnection;
 use tokio::task::JoinSet;
+use tokio_stream::StreamExt;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 use tonic_health::pb::HealthCheckRequest;
@@ -17,6 +18,7 @@ use tonic_types::StatusExt;
 
 use crate::postgres::Postgres;
 use crate::support::{Service, channel, eventually, named, number, reason, rows, serve_at};
+use crate::wire::{self, Caller};
 
 /// Statements of the service that wait for a lock.
 const WAITING: &str = "select count(*) from pg_stat_activity where datname = current_database() \
@@ -212,6 +214,21 @@ async fn calls_under_way_are_answered_when_the_service_stops() {
     let answers: Vec<_> = under_way.join_all().await.into_iter().map(Result::unwrap).collect();
     assert!(answers.iter().all(|account| account.address == "地址" && account.etag == "\"2\""));
     locked.nothing_left().await;
+}
+
+#[tokio::test]
+async fn a_tool_that_keeps_reflection_open_does_not_hold_up_a_stop() {
+    let mut service = Service::start().await;
+    // ServerReflectionRequest { list_services }, and the request goes on.
+    let requests = tokio_stream::once(vec![0x3a, 0x00]).chain(tokio_stream::pending());
+    let path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+    let mut answers = wire::send(&service.channel, Caller::default(), path, requests).await.unwrap();
+    assert!(answers.message().await.unwrap().is_some());
+    let begun = Instant::now();
+    service.stop();
+    let status = answers.message().await.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::Unavailable, "UNAVAILABLE"));
+    assert!(begun.elapsed() < Duration::from_secs(5), "it took {:?}", begun.elapsed());
 }
 
 #[tokio::test]
