@@ -23,10 +23,11 @@ use tracing::Instrument;
 use crate::holding::Holding;
 use crate::rescue::rescue_response;
 use crate::server::Settings;
-use crate::{Call, Language, Refusal, deadline, language, now};
+use crate::{Call, Language, Refusal, Stopping, deadline, language, now};
 
 /// Methods of these packages answer anybody, and always: probes and tools.
-const PUBLIC: [&str; 2] = ["/grpc.health.", "/grpc.reflection."];
+const HEALTH: &str = "/grpc.health.";
+const REFLECTION: &str = "/grpc.reflection.";
 
 /// How often the token of an open stream is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
@@ -38,6 +39,7 @@ pub(crate) struct Chassis(Arc<Shared>);
 struct Shared {
     methods: HashMap<String, Method>,
     verifier: Arc<Verifier>,
+    stopping: Stopping,
     calls: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     metrics: RpcMetrics,
@@ -50,13 +52,13 @@ struct Method {
 }
 
 impl Chassis {
-    pub(crate) fn new(verifier: Verifier, settings: &Settings) -> Result<Self, RuleError> {
+    pub(crate) fn new(verifier: Verifier, settings: &Settings, stopping: Stopping) -> Result<Self, RuleError> {
         let methods = methods()?;
         let metrics = RpcMetrics::new(methods.keys().cloned());
         let calls = Arc::new(Semaphore::new(usize::from(settings.max_calls)));
         let streams = Arc::new(Semaphore::new(usize::from(settings.max_streams)));
         let verifier = Arc::new(verifier);
-        Ok(Self(Arc::new(Shared { methods, verifier, calls, streams, metrics })))
+        Ok(Self(Arc::new(Shared { methods, verifier, stopping, calls, streams, metrics })))
     }
 }
 
@@ -128,8 +130,17 @@ impl Shared {
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
     {
         let path = request.uri().path().to_owned();
-        if PUBLIC.iter().any(|package| path.starts_with(package)) {
+        if path.starts_with(HEALTH) {
             return rescue_response(run(inner, request).await, &path);
+        }
+        if path.starts_with(REFLECTION) {
+            let response = rescue_response(run(inner, request).await, &path);
+            let mut stopping = self.stopping.clone();
+            let end = language().scope(async move {
+                stopping.wait().await;
+                Refusal::unavailable().into()
+            });
+            return response.map(|body| Holding::wrap(body, (), end));
         }
         let Some(method) = self.methods.get(&path) else {
             return refuse(Refusal::new(Code::Unimplemented, ErrorReason::MethodUnknown).with("method", path));

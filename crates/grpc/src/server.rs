@@ -138,7 +138,7 @@ pub async fn serve(
     };
     let (draining, mut drain_begun) = watch::channel(false);
     let server = tonic::transport::Server::builder()
-        .layer(Chassis::new(verifier, settings)?)
+        .layer(Chassis::new(verifier, settings, Stopping(stopping.subscribe()))?)
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
         .max_concurrent_streams(1_024)
@@ -152,7 +152,8 @@ pub async fn serve(
         tokio::time::sleep(DRAIN).await;
     };
     tokio::select! {
-        outcome = server => Ok(outcome?),
+        // In a box, as the futures of all callers would carry its size.
+        outcome = Box::pin(server) => Ok(outcome?),
         () = patience => {
             tracing::warn!("some calls were still under way when the time to drain was over");
             Ok(())

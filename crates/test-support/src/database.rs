@@ -51,6 +51,12 @@ impl TestDatabase {
         server().url(&format!("{}_service", self.schema), &self.name)
     }
 
+    /// Settings of a service that works on this database.
+    #[must_use]
+    pub fn settings(&self) -> guanxi_db::Settings {
+        guanxi_db::Settings { database_url: self.service_url(), owner_database_url: None, database_connections: 8 }
+    }
+
     /// The URL of the role that owns the schema.
     #[must_use]
     pub fn owner_url(&self) -> String {

@@ -1,5 +1,6 @@
 //! Keys and tokens of a test.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -40,6 +41,13 @@ impl Keys {
     #[must_use]
     pub fn jwks(&self) -> PathBuf {
         self.folder.join("jwks.json")
+    }
+
+    /// Settings of a service that trusts these keys, at whatever address it is given.
+    #[must_use]
+    pub fn settings(&self) -> guanxi_grpc::Settings {
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        guanxi_grpc::Settings { listen, jwks: self.jwks(), max_calls: 512, max_streams: 2_000 }
     }
 
     /// A token of a person for an hour.

@@ -9,6 +9,7 @@ use guanxi_proto::imports::v1::ImportOptions;
 use guanxi_test_support::Keys;
 use sqlx::postgres::PgConnection;
 use tokio::task::JoinSet;
+use tokio_stream::StreamExt;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 use tonic_health::pb::HealthCheckRequest;
@@ -18,6 +19,7 @@ use tonic_types::StatusExt;
 
 use crate::postgres::Postgres;
 use crate::support::{Service, channel, eventually, named, number, reason, rows, serve_at};
+use crate::wire::{self, Caller};
 
 /// Statements of the service that wait for a lock.
 const WAITING: &str = "select count(*) from pg_stat_activity where datname = current_database() \
@@ -170,7 +172,7 @@ async fn a_caller_that_goes_away_takes_its_statements_along() {
 #[tokio::test]
 async fn more_calls_than_the_service_takes_are_told_to_come_again() {
     let mut locked = Locked::new().await;
-    let (address, _stop) = serve_at(locked.service.database.service_url(), &locked.service.keys, 4).await;
+    let (address, _stop) = serve_at(locked.service.database.service_url(), &locked.service.keys, 4);
     locked.service.channel = channel(address);
     let under_way = locked.waiting(4).await;
     for _ in 0..20 {
@@ -213,6 +215,21 @@ async fn calls_under_way_are_answered_when_the_service_stops() {
     let answers: Vec<_> = under_way.join_all().await.into_iter().map(Result::unwrap).collect();
     assert!(answers.iter().all(|account| account.address == "地址" && account.etag == "\"2\""));
     locked.nothing_left().await;
+}
+
+#[tokio::test]
+async fn a_tool_that_keeps_reflection_open_does_not_hold_up_a_stop() {
+    let mut service = Service::start().await;
+    // ServerReflectionRequest { list_services }, and the request goes on.
+    let requests = tokio_stream::once(vec![0x3a, 0x00]).chain(tokio_stream::pending());
+    let path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+    let mut answers = wire::send(&service.channel, Caller::default(), path, requests).await.unwrap();
+    assert!(answers.message().await.unwrap().is_some());
+    let begun = Instant::now();
+    service.stop();
+    let status = answers.message().await.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::Unavailable, "UNAVAILABLE"));
+    assert!(begun.elapsed() < Duration::from_secs(5), "it took {:?}", begun.elapsed());
 }
 
 #[tokio::test]
@@ -272,7 +289,7 @@ async fn a_restart_of_postgres_is_said_and_survived() {
     let mut postgres = Postgres::start(Durability::Durable).await;
     postgres.migrate().await;
     let keys = Keys::new();
-    let (address, _stop) = serve_at(postgres.service_url(), &keys, 512).await;
+    let (address, _stop) = serve_at(postgres.service_url(), &keys, 512);
     let token = keys.token("E0001", &[(guanxi_auth::Role::Administrator, "*")]);
     let (mut accounts, mut admin) = (AccountServiceClient::new(channel(address)), postgres.admin().await);
     rows(

@@ -358,7 +358,7 @@ async fn a_scope_sees_an_account_come_whole_and_leave_once() {
 #[tokio::test]
 async fn what_comes_with_a_moved_territory_is_seen_in_every_process() {
     let service = Service::with_tree().await;
-    let (address, _stop) = crate::support::serve(&service.database, &service.keys).await;
+    let (address, _stop) = crate::support::serve(&service.database, &service.keys);
     let mut replica =
         guanxi_proto::events::v1::event_feed_service_client::EventFeedServiceClient::new(channel(address));
     let auditor = service.token(Role::Auditor, "330000");
@@ -472,7 +472,7 @@ async fn a_stop_tells_every_stream_so_and_a_subscriber_goes_on_after_the_restart
     let mut waiting = service.follow(&service.admin, 0, &[]).await.unwrap();
     up_to_date.receive(&mut waiting, head).await;
 
-    service.restart().await;
+    service.restart();
     assert_unavailable(&end_of(&mut waiting).await.expect_err("the end is no end of the feed"));
     loop {
         match tokio::time::timeout(PATIENCE, behind.message()).await.unwrap() {

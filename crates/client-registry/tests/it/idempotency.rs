@@ -93,7 +93,7 @@ async fn every_method_remembers_its_requests_across_a_restart() {
     let events = number(&mut admin, "select count(*) from client_registry.event").await;
     for restart in [false, true] {
         if restart {
-            service.restart().await;
+            service.restart();
         }
         let again = send_all(&service, &account, &request_id).await;
         for (number, ((id, ..), (first_id, ..))) in again.iter().zip(&first).enumerate() {

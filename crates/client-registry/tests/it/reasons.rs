@@ -143,7 +143,7 @@ const WAITING: &str =
 #[tokio::test]
 async fn a_process_that_is_full_says_so_and_one_that_is_too_slow_too() {
     let service = Service::with_tree().await;
-    let (address, _stop) = serve_at(service.database.service_url(), &service.keys, 1).await;
+    let (address, _stop) = serve_at(service.database.service_url(), &service.keys, 1);
     let (small, caller) = (channel(address), Caller::with(&service.admin));
     let (mut blocking, mut looking) = (service.database.admin().await, service.database.admin().await);
     rows(&mut blocking, "begin").await;
@@ -164,7 +164,7 @@ async fn a_process_that_is_full_says_so_and_one_that_is_too_slow_too() {
 #[tokio::test]
 async fn a_process_that_stops_says_so_on_its_streams() {
     let service = Service::with_tree().await;
-    let (address, stop) = serve_at(service.database.service_url(), &service.keys, 8).await;
+    let (address, stop) = serve_at(service.database.service_url(), &service.keys, 8);
     let request = with_token(FollowRequest::default(), &service.admin);
     let mut stream = EventFeedServiceClient::new(channel(address)).follow(request).await.unwrap().into_inner();
     assert!(stream.message().await.unwrap().is_some());

@@ -49,7 +49,7 @@ async fn a_dump_restored_into_a_new_server_goes_on_where_it_was() {
     let new_xid = number(&mut restored.admin().await, xid).await;
     assert!(new_xid < old_xid, "the new server counts its transactions from {new_xid}, the old one is at {old_xid}");
 
-    let (address, _stop) = serve_at(restored.service_url(), &service.keys, 512).await;
+    let (address, _stop) = serve_at(restored.service_url(), &service.keys, 512);
     let mut feed = EventFeedServiceClient::new(channel(address));
     let head = feed.get_feed_head(service.as_admin(GetFeedHeadRequest {})).await.unwrap().into_inner();
     assert_eq!((head.oldest_position, head.newest_position), (1, newest));

@@ -6,7 +6,7 @@ use guanxi_auth::Role;
 use guanxi_local_postgres::Durability;
 use guanxi_proto::client_registry::v1::account_service_client::AccountServiceClient;
 use guanxi_proto::client_registry::v1::*;
-use guanxi_test_support::{Keys, with_token};
+use guanxi_test_support::{Keys, Running, with_token};
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Row};
 use tonic::transport::Channel;
@@ -37,7 +37,7 @@ struct Country {
     client: AccountServiceClient<Channel>,
     keys: Keys,
     token: String,
-    _stop: tokio::sync::oneshot::Sender<()>,
+    _running: Running,
 }
 
 impl Country {
@@ -53,8 +53,8 @@ impl Country {
         let keys = Keys::new();
         let token = keys.token("E0001", &[(Role::Administrator, "*")]);
         // The service comes last: it reads the statistics when it starts.
-        let (address, stop) = serve_at(postgres.service_url(), &keys, 512).await;
-        Self { postgres, admin, client: AccountServiceClient::new(channel(address)), keys, token, _stop: stop }
+        let (address, running) = serve_at(postgres.service_url(), &keys, 512);
+        Self { postgres, admin, client: AccountServiceClient::new(channel(address)), keys, token, _running: running }
     }
 
     async fn page(&mut self, page_size: i32, page_token: &str) -> ListAccountsResponse {

@@ -11,11 +11,9 @@ use guanxi_proto::client_registry::v1::*;
 use guanxi_proto::events::v1::change_service_client::ChangeServiceClient;
 use guanxi_proto::events::v1::event_feed_service_client::EventFeedServiceClient;
 use guanxi_proto::r#type::v1::LocalizedText;
-use guanxi_test_support::{Keys, TestDatabase, with_token};
+use guanxi_test_support::{Keys, Running, TestDatabase, with_token};
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Row};
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 use tonic_types::StatusExt;
@@ -27,20 +25,20 @@ pub(crate) struct Service {
     pub(crate) address: SocketAddr,
     pub(crate) channel: Channel,
     pub(crate) admin: String,
-    stop: Option<oneshot::Sender<()>>,
+    running: Option<Running>,
 }
 
 impl Service {
     pub(crate) async fn start() -> Self {
         let database = TestDatabase::create(client_registry::SCHEMA, &client_registry::MIGRATOR).await;
-        Self::start_on(database, Keys::new()).await
+        Self::start_on(database, Keys::new())
     }
 
-    pub(crate) async fn start_on(database: TestDatabase, keys: Keys) -> Self {
-        let (address, stop) = serve(&database, &keys).await;
+    pub(crate) fn start_on(database: TestDatabase, keys: Keys) -> Self {
+        let (address, running) = serve(&database, &keys);
         let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
         let admin = keys.token("E0001", &[(Role::Administrator, "*")]);
-        Self { database, keys, address, channel, admin, stop: Some(stop) }
+        Self { database, keys, address, channel, admin, running: Some(running) }
     }
 
     /// A service with a small tree: CN over 440000 (with city 440300 and county 440305) and 330000 (with city 330100).
@@ -112,47 +110,34 @@ impl Service {
 
     /// Stops as SIGTERM would: calls under way are still answered.
     pub(crate) fn stop(&mut self) {
-        drop(self.stop.take());
+        drop(self.running.take());
     }
 
     /// Stops, and starts again on the same database.
-    pub(crate) async fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.stop();
-        let (address, stop) = serve(&self.database, &self.keys).await;
+        let (address, running) = serve(&self.database, &self.keys);
         self.address = address;
         self.channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
-        self.stop = Some(stop);
+        self.running = Some(running);
     }
 }
 
 /// Starts one more process' worth of service on a database.
-pub(crate) async fn serve(database: &TestDatabase, keys: &Keys) -> (SocketAddr, oneshot::Sender<()>) {
-    serve_at(database.service_url(), keys, 512).await
+pub(crate) fn serve(database: &TestDatabase, keys: &Keys) -> (SocketAddr, Running) {
+    serve_at(database.service_url(), keys, 512)
 }
 
 /// The same on whatever database a URL leads to, for at most so many calls at once.
-pub(crate) async fn serve_at(database_url: String, keys: &Keys, max_calls: u16) -> (SocketAddr, oneshot::Sender<()>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+pub(crate) fn serve_at(database_url: String, keys: &Keys, max_calls: u16) -> (SocketAddr, Running) {
     let settings = guanxi_service::Settings {
-        grpc: guanxi_grpc::Settings { listen: address, jwks: keys.jwks(), max_calls, max_streams: 2_000 },
+        grpc: guanxi_grpc::Settings { max_calls, ..keys.settings() },
         database: guanxi_db::Settings { database_url, owner_database_url: None, database_connections: 8 },
         cluster: "test".to_owned(),
     };
-    let (stop, stopped) = oneshot::channel::<()>();
-    // A thread and a runtime of its own, as a process has.
-    let listener = listener.into_std().unwrap();
-    std::thread::spawn(move || {
-        let outcome = guanxi_grpc::block_on(async {
-            let stopped = async {
-                let _ = stopped.await;
-            };
-            let listener = TcpListener::from_std(listener)?;
-            Ok(client_registry::serve(&settings, Some(listener), stopped).await?)
-        });
-        outcome.map_err(|error| error.to_string()).unwrap();
-    });
-    (address, stop)
+    let running =
+        Running::start(async move |listener, stop| Ok(client_registry::serve(&settings, Some(listener), stop).await?));
+    (running.address, running)
 }
 
 /// An account that is only named and placed.

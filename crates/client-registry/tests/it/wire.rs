@@ -6,6 +6,7 @@ use prost::Message;
 use prost::bytes::{Buf, BufMut};
 use prost_reflect::{DynamicMessage, MethodDescriptor, ReflectMessage, Value};
 use serde_json::Value as Json;
+use tokio_stream::Stream;
 use tonic::client::Grpc;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::codegen::http::uri::PathAndQuery;
@@ -69,8 +70,8 @@ pub(crate) async fn call_until(
     requests: &[Json],
     is_last: impl Fn(&DynamicMessage) -> bool,
 ) -> Result<Vec<DynamicMessage>, Status> {
-    let requests = requests.iter().map(|request| encode(method, request)).collect();
-    let mut stream = send(channel, caller, &path(method), requests).await?;
+    let requests: Vec<_> = requests.iter().map(|request| encode(method, request)).collect();
+    let mut stream = send(channel, caller, &path(method), tokio_stream::iter(requests)).await?;
     let mut answers = Vec::new();
     while let Some(bytes) = stream.message().await? {
         answers.push(DynamicMessage::decode(method.output(), bytes.as_slice()).unwrap());
@@ -113,7 +114,7 @@ pub(crate) async fn call_raw(
     path: &str,
     requests: Vec<Vec<u8>>,
 ) -> Result<Vec<Vec<u8>>, Status> {
-    let mut stream = send(channel, caller, path, requests).await?;
+    let mut stream = send(channel, caller, path, tokio_stream::iter(requests)).await?;
     let mut answers = Vec::new();
     while let Some(bytes) = stream.message().await? {
         answers.push(bytes);
@@ -122,15 +123,15 @@ pub(crate) async fn call_raw(
 }
 
 /// All four kinds of methods look alike on the wire: a stream of messages each way.
-async fn send(
+pub(crate) async fn send(
     channel: &Channel,
     caller: Caller<'_>,
     path: &str,
-    requests: Vec<Vec<u8>>,
+    requests: impl Stream<Item = Vec<u8>> + Send + 'static,
 ) -> Result<tonic::Streaming<Vec<u8>>, Status> {
     let mut grpc = Grpc::new(channel.clone()).max_decoding_message_size(usize::MAX);
     grpc.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
-    let mut request = Request::new(tokio_stream::iter(requests));
+    let mut request = Request::new(requests);
     let metadata = request.metadata_mut();
     if let Some(token) = caller.token {
         metadata.insert("authorization", format!("Bearer {token}").parse().unwrap());

@@ -10,10 +10,8 @@ use std::{env, fs, process};
 use guanxi_auth::Role;
 use guanxi_proto::client_registry::v1::account_service_client::AccountServiceClient;
 use guanxi_proto::client_registry::v1::{Account, ListAccountsRequest};
-use guanxi_test_support::{Keys, TestDatabase, with_token};
+use guanxi_test_support::{Keys, Running, TestDatabase, with_token};
 use sqlx::Row as _;
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 use tonic::transport::{Channel, Endpoint};
 
 static COUNT: AtomicUsize = AtomicUsize::new(0);
@@ -25,7 +23,7 @@ pub(crate) struct Registry {
     address: SocketAddr,
     database: TestDatabase,
     keys: Keys,
-    running: Option<(oneshot::Sender<()>, std::thread::JoinHandle<()>)>,
+    running: Option<Running>,
 }
 
 /// What a command said.
@@ -66,7 +64,7 @@ impl Registry {
         fs::create_dir_all(&folder).unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut registry = Self { folder, token, address, database, keys, running: None };
-        registry.go_on().await;
+        registry.go_on();
         registry
     }
 
@@ -84,42 +82,22 @@ impl Registry {
     }
 
     /// Serves, on the address from before where there was one.
-    pub(crate) async fn go_on(&mut self) {
-        let listener = TcpListener::bind(self.address).await.unwrap();
-        self.address = listener.local_addr().unwrap();
+    pub(crate) fn go_on(&mut self) {
         let settings = guanxi_service::Settings {
-            grpc: guanxi_grpc::Settings {
-                listen: self.address,
-                jwks: self.keys.jwks(),
-                max_calls: 512,
-                max_streams: 2_000,
-            },
-            database: guanxi_db::Settings {
-                database_url: self.database.service_url(),
-                owner_database_url: None,
-                database_connections: 8,
-            },
+            grpc: self.keys.settings(),
+            database: self.database.settings(),
             cluster: "test".to_owned(),
         };
-        let (stop, stopped) = oneshot::channel::<()>();
-        let listener = listener.into_std().unwrap();
-        let thread = std::thread::spawn(move || {
-            let outcome = guanxi_grpc::block_on(async {
-                let stopped = async {
-                    let _ = stopped.await;
-                };
-                Ok(client_registry::serve(&settings, Some(TcpListener::from_std(listener)?), stopped).await?)
-            });
-            outcome.map_err(|error| error.to_string()).unwrap();
+        let running = Running::start_at(self.address, async move |listener, stop| {
+            Ok(client_registry::serve(&settings, Some(listener), stop).await?)
         });
-        self.running = Some((stop, thread));
+        self.address = running.address;
+        self.running = Some(running);
     }
 
     /// Ends as with SIGTERM.
     pub(crate) fn stop(&mut self) {
-        let (stop, thread) = self.running.take().unwrap();
-        drop(stop);
-        thread.join().unwrap();
+        self.running.take().unwrap().end();
     }
 
     pub(crate) fn endpoint(&self) -> String {

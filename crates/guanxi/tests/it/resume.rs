@@ -41,7 +41,7 @@ async fn a_service_may_go_and_come_back() {
         }
         registry.stop();
         tokio::time::sleep(Duration::from_millis(400)).await;
-        registry.go_on().await;
+        registry.go_on();
     }
     let status = process.wait().unwrap();
     let mut out = String::new();
