@@ -6,11 +6,13 @@
 mod change;
 mod error;
 mod import;
+mod noun;
 pub mod personal;
 mod resources;
 
 pub use change::{Change, Resource, Stamp};
 pub use error::Error;
 pub use import::{Import, Mode, Outcome, Rows, import};
+pub use noun::Noun;
 pub use personal::Sight;
 pub use resources::{Directory, Resources, event, place};
