@@ -39,6 +39,12 @@ pub(crate) enum Error {
     AccountTreeTooDeep { max: usize },
     #[error("the account is not deleted")]
     AccountNotDeleted,
+    #[error("the account has no primary manager")]
+    PrimaryMissing,
+    #[error("the account has open assignments")]
+    AccountHasAssignments { count: usize },
+    #[error("the manager has open assignments")]
+    ManagerHasAssignments { count: usize },
 }
 
 impl From<sqlx::Error> for Error {
@@ -100,6 +106,13 @@ impl From<Error> for Refusal {
                 precondition(ErrorReason::AccountHasSubsidiaries).with("count", count)
             }
             Error::AccountTreeTooDeep { max } => precondition(ErrorReason::AccountTreeTooDeep).with("max", max),
+            Error::PrimaryMissing => precondition(ErrorReason::PrimaryMissing),
+            Error::AccountHasAssignments { count } => {
+                precondition(ErrorReason::AccountHasAssignments).with("count", count)
+            }
+            Error::ManagerHasAssignments { count } => {
+                precondition(ErrorReason::ManagerHasAssignments).with("count", count)
+            }
             Error::AccountNotDeleted => Refusal::new(Code::AlreadyExists, reason(ErrorReason::AccountNotDeleted)),
         }
     }

@@ -2,9 +2,13 @@
 
 mod account;
 mod account_manager;
+mod assignment;
+mod assignment_policy;
 mod change;
+mod day;
 mod directory;
 mod error;
+mod hand_over;
 mod import;
 mod industry;
 mod personal;

@@ -5,6 +5,8 @@ use guanxi_events::{Changes, Feed, Outbox, Reader};
 use guanxi_grpc::{Services, Stopping};
 use guanxi_proto::client_registry::v1::account_manager_service_server::AccountManagerServiceServer;
 use guanxi_proto::client_registry::v1::account_service_server::AccountServiceServer;
+use guanxi_proto::client_registry::v1::assignment_policy_service_server::AssignmentPolicyServiceServer;
+use guanxi_proto::client_registry::v1::assignment_service_server::AssignmentServiceServer;
 use guanxi_proto::client_registry::v1::territory_service_server::TerritoryServiceServer;
 use guanxi_proto::events::v1::change_service_server::ChangeServiceServer;
 use guanxi_proto::events::v1::event_feed_service_server::EventFeedServiceServer;
@@ -13,6 +15,8 @@ use tokio::net::TcpListener;
 
 use crate::account::AccountRpc;
 use crate::account_manager::AccountManagerRpc;
+use crate::assignment::AssignmentRpc;
+use crate::assignment_policy::AssignmentPolicyRpc;
 use crate::directory::Directory;
 use crate::registry::Registry;
 use crate::territory::TerritoryRpc;
@@ -84,7 +88,9 @@ pub async fn serve(
     services
         .add(TerritoryServiceServer::new(TerritoryRpc::new(registry.clone())))
         .add(AccountServiceServer::new(AccountRpc::new(registry.clone())))
-        .add(AccountManagerServiceServer::new(AccountManagerRpc::new(registry)))
+        .add(AccountManagerServiceServer::new(AccountManagerRpc::new(registry.clone())))
+        .add(AssignmentServiceServer::new(AssignmentRpc::new(registry.clone())))
+        .add(AssignmentPolicyServiceServer::new(AssignmentPolicyRpc::new(registry)))
         .add(EventFeedServiceServer::new(feed))
         .add(ChangeServiceServer::new(Changes::new(&database, paths)));
     let listener = match listener {
