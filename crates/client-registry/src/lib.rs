@@ -2,8 +2,12 @@
 
 mod account;
 mod account_manager;
+mod assignment;
+mod assignment_policy;
+mod day;
 mod directory;
 mod error;
+mod hand_over;
 mod industry;
 mod service;
 mod territory;

@@ -3,6 +3,8 @@
 use guanxi_grpc::Services;
 use guanxi_proto::client_registry::v1::account_manager_service_server::AccountManagerServiceServer;
 use guanxi_proto::client_registry::v1::account_service_server::AccountServiceServer;
+use guanxi_proto::client_registry::v1::assignment_policy_service_server::AssignmentPolicyServiceServer;
+use guanxi_proto::client_registry::v1::assignment_service_server::AssignmentServiceServer;
 use guanxi_proto::client_registry::v1::territory_service_server::TerritoryServiceServer;
 use guanxi_service::{Error, Foundation, Settings};
 use sqlx::migrate::Migrator;
@@ -10,6 +12,8 @@ use tokio::net::TcpListener;
 
 use crate::account::AccountRpc;
 use crate::account_manager::AccountManagerRpc;
+use crate::assignment::AssignmentRpc;
+use crate::assignment_policy::AssignmentPolicyRpc;
 use crate::directory;
 use crate::territory::TerritoryRpc;
 
@@ -32,6 +36,8 @@ pub async fn serve(
     services
         .add(TerritoryServiceServer::new(TerritoryRpc::new(resources.clone())))
         .add(AccountServiceServer::new(AccountRpc::new(resources.clone())))
-        .add(AccountManagerServiceServer::new(AccountManagerRpc::new(resources)));
+        .add(AccountManagerServiceServer::new(AccountManagerRpc::new(resources.clone())))
+        .add(AssignmentServiceServer::new(AssignmentRpc::new(resources.clone())))
+        .add(AssignmentPolicyServiceServer::new(AssignmentPolicyRpc::new(resources)));
     foundation.serve(settings, "client-registry", &directory, services, listener, stop).await
 }

@@ -49,6 +49,13 @@ pub(super) async fn get(connection: &mut PgConnection, scope: &Scope, id: Uuid) 
     find(connection, scope, &[id]).await?.pop().ok_or_else(|| not_found(&id))
 }
 
+/// Refuses an account that does not exist for this scope, for what belongs to it.
+pub(crate) async fn check_visible(connection: &mut PgConnection, scope: &Scope, id: Uuid) -> Result<(), Error> {
+    let path = sqlx::query_scalar!("select territory_path from client_registry.account where id = $1", id);
+    let path = path.fetch_optional(connection).await?.filter(|path| scope.contains(path));
+    path.map(|_| ()).ok_or_else(|| not_found(&id))
+}
+
 /// The account of an id for a change of it.
 pub(super) async fn lock(connection: &mut PgConnection, scope: &Scope, id: Uuid) -> Result<Account, Error> {
     lock_all(connection, &[id]).await?;

@@ -37,6 +37,12 @@ pub(crate) enum Need {
     AccountManager,
     /// A deleted account manager in the city; the request gets its id.
     DeletedAccountManager,
+    /// An account manager in the city who departed; the request gets its id.
+    DepartedAccountManager,
+    /// A live account and a manager who fits it, in the city; the request gets both ids.
+    Pair,
+    /// An account in the city with a PRIMARY, and another manager; the request gets the ids of account, assignment and other manager.
+    Assignment,
     /// A grid in the city; the request gets its code.
     Territory,
 }
@@ -60,9 +66,33 @@ impl Need {
                 service.managers().delete_account_manager(service.as_admin(request)).await.unwrap();
                 manager.id
             }
+            Need::DepartedAccountManager => {
+                let manager = service.manager(employee(&format!("E{number}"), place.city)).await.unwrap();
+                let reason = "离职".to_owned();
+                let request = DepartAccountManagerRequest { id: manager.id.clone(), reason, ..Default::default() };
+                service.managers().depart_account_manager(service.as_admin(request)).await.unwrap();
+                manager.id
+            }
+            Need::Pair => {
+                let account = service.account(named(&format!("样例第{number}公司"), place.city)).await.unwrap();
+                let manager = service.manager(employee(&format!("E{number}"), place.city)).await.unwrap();
+                format!("{} {}", account.id, manager.id)
+            }
+            Need::Assignment => {
+                let account = service.account(named(&format!("样例第{number}公司"), place.city)).await.unwrap();
+                let manager = service.manager(employee(&format!("E{number}"), place.city)).await.unwrap();
+                let other = service.manager(employee(&format!("E{number}b"), place.city)).await.unwrap();
+                let assignment = service.assign(&account.id, &manager.id).await.unwrap();
+                format!("{} {} {}", account.id, assignment.id, other.id)
+            }
             Need::Territory => service.territory(&format!("g{number}"), "GRID", place.city).await.unwrap().code,
         }
     }
+}
+
+/// One of the ids that the request got.
+pub(crate) fn part(fresh: &str, index: usize) -> &str {
+    fresh.split(' ').nth(index).unwrap()
 }
 
 /// What a caller that may call the method gets for a resource outside its territories.
@@ -74,6 +104,8 @@ pub(crate) enum Outside {
     Empty(&'static str),
     /// An answer that rejects the row because something that it names is not there.
     RowRejected,
+    /// Whatever the territory, only grants at the root of the tree are enough.
+    RootOnly,
     /// The same as inside: the method shows nothing that lies in a territory.
     Same,
 }
@@ -118,7 +150,7 @@ pub(crate) const FIXTURES: &[Fixture] = &[
     ),
     fixture("AccountService/DeleteAccount", Need::Account, NOT_FOUND, |_, id| json!({"id": id})),
     fixture("AccountService/UndeleteAccount", Need::DeletedAccount, NOT_FOUND, |_, id| json!({"id": id})),
-    fixture("AccountService/ActivateAccount", Need::Account, NOT_FOUND, |_, id| json!({"id": id})),
+    fixture("AccountService/ActivateAccount", Need::Assignment, NOT_FOUND, |_, fresh| json!({"id": part(fresh, 0)})),
     fixture(
         "AccountService/SetAccountTier",
         Need::Account,
@@ -158,6 +190,54 @@ pub(crate) const FIXTURES: &[Fixture] = &[
         Need::DeletedAccountManager,
         NOT_FOUND,
         |_, id| json!({"id": id}),
+    ),
+    fixture(
+        "AccountManagerService/DepartAccountManager",
+        Need::AccountManager,
+        NOT_FOUND,
+        |_, id| json!({"id": id, "reason": "离职"}),
+    ),
+    fixture(
+        "AccountManagerService/ReinstateAccountManager",
+        Need::DepartedAccountManager,
+        NOT_FOUND,
+        |_, id| json!({"id": id, "reason": "返岗"}),
+    ),
+    fixture("AssignmentService/OpenAssignment", Need::Pair, NOT_FOUND, |_, fresh| {
+        let role = "ASSIGNMENT_ROLE_PRIMARY";
+        json!({"accountId": part(fresh, 0), "accountManagerId": part(fresh, 1), "role": role})
+    }),
+    fixture(
+        "AssignmentService/CloseAssignment",
+        Need::Assignment,
+        NOT_FOUND,
+        |_, fresh| json!({"id": part(fresh, 1), "reason": "调整"}),
+    ),
+    fixture(
+        "AssignmentService/HandOverAccount",
+        Need::Assignment,
+        NOT_FOUND,
+        |_, fresh| json!({"accountId": part(fresh, 0), "accountManagerId": part(fresh, 2), "reason": "调整"}),
+    ),
+    fixture("AssignmentService/GetAssignment", Need::Assignment, NOT_FOUND, |_, fresh| json!({"id": part(fresh, 1)})),
+    fixture(
+        "AssignmentService/ListAssignments",
+        Need::Assignment,
+        NOT_FOUND,
+        |place, _| json!({"territoryCode": place.city}),
+    ),
+    fixture(
+        "AssignmentService/FindResponsible",
+        Need::Assignment,
+        NOT_FOUND,
+        |_, fresh| json!({"accountId": part(fresh, 0)}),
+    ),
+    fixture("AssignmentPolicyService/GetAssignmentPolicy", Need::Name, Outside::Same, |_, _| json!({})),
+    fixture(
+        "AssignmentPolicyService/UpdateAssignmentPolicy",
+        Need::Name,
+        Outside::RootOnly,
+        |_, _| json!({"assignmentPolicy": {"vacancyDays": 7}}),
     ),
     fixture(
         "TerritoryService/CreateTerritory",

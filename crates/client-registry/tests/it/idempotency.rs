@@ -5,7 +5,7 @@ use guanxi_proto::client_registry::v1::*;
 use guanxi_test_support::with_token;
 use tonic::Status;
 
-use crate::support::{Service, eventually, named, number, reason, rows};
+use crate::support::{Service, employee, eventually, named, number, reason, rows};
 
 fn new_id() -> String {
     uuid::Uuid::now_v7().to_string()
@@ -25,6 +25,7 @@ async fn create(
 /// version, and the position.
 async fn send_all(service: &Service, account: &Account, request_id: &str) -> Vec<(String, String, i64)> {
     let (mut accounts, mut territories) = (service.accounts(), service.territories());
+    let (mut managers, mut assignments, mut policies) = (service.managers(), service.assignments(), service.policies());
     let (id, request_id) = (account.id.clone(), request_id.to_owned());
     let mut answers = Vec::new();
     macro_rules! send {
@@ -40,6 +41,19 @@ async fn send_all(service: &Service, account: &Account, request_id: &str) -> Vec
     send!(accounts.create_account(named_account), account);
     let request = UpdateAccountRequest { account: Some(changed), request_id: request_id.clone(), ..Default::default() };
     send!(accounts.update_account(request), account);
+    let manager = Some(AccountManager { grade: 5, ..employee("E1", "440305") });
+    let manager = CreateAccountManagerRequest { account_manager: manager, request_id: request_id.clone() };
+    send!(managers.create_account_manager(manager), account_manager);
+    let manager_id = answers.last().unwrap().0.clone();
+    let request = OpenAssignmentRequest {
+        account_id: id.clone(),
+        account_manager_id: manager_id.clone(),
+        role: AssignmentRole::Primary.into(),
+        request_id: request_id.clone(),
+        ..Default::default()
+    };
+    send!(assignments.open_assignment(request), assignment);
+    let assignment_id = answers.last().unwrap().0.clone();
     let request = ActivateAccountRequest { id: id.clone(), request_id: request_id.clone(), ..Default::default() };
     send!(accounts.activate_account(request), account);
     let request = SetAccountTierRequest {
@@ -50,6 +64,42 @@ async fn send_all(service: &Service, account: &Account, request_id: &str) -> Vec
         ..Default::default()
     };
     send!(accounts.set_account_tier(request), account);
+    let request = CloseAssignmentRequest {
+        id: assignment_id,
+        reason: "调整".to_owned(),
+        request_id: request_id.clone(),
+        ..Default::default()
+    };
+    send!(assignments.close_assignment(request), assignment);
+    let request = HandOverAccountRequest {
+        account_id: id.clone(),
+        account_manager_id: manager_id.clone(),
+        reason: "接手".to_owned(),
+        request_id: request_id.clone(),
+        ..Default::default()
+    };
+    send!(assignments.hand_over_account(request), assignment);
+    let request = DepartAccountManagerRequest {
+        id: manager_id.clone(),
+        reason: "离职".to_owned(),
+        request_id: request_id.clone(),
+        ..Default::default()
+    };
+    send!(managers.depart_account_manager(request), account_manager);
+    let request = ReinstateAccountManagerRequest {
+        id: manager_id,
+        reason: "返岗".to_owned(),
+        request_id: request_id.clone(),
+        ..Default::default()
+    };
+    send!(managers.reinstate_account_manager(request), account_manager);
+    let policy = Some(AssignmentPolicy { vacancy_days: 9, ..Default::default() });
+    let request = UpdateAssignmentPolicyRequest {
+        assignment_policy: policy,
+        request_id: request_id.clone(),
+        ..Default::default()
+    };
+    send!(policies.update_assignment_policy(request), assignment_policy);
     let request = DeleteAccountRequest { id: id.clone(), request_id: request_id.clone(), ..Default::default() };
     send!(accounts.delete_account(request), account);
     let request = UndeleteAccountRequest { id, request_id: request_id.clone(), ..Default::default() };

@@ -124,6 +124,8 @@ async fn a_caller_sees_what_is_made_of_its_token() {
         "account.write",
         "account_manager.read",
         "account_manager.read_personal",
+        "assignment.read",
+        "assignment_policy.read",
         "change.read",
         "event.follow",
         "territory.read",

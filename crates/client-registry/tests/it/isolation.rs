@@ -72,6 +72,9 @@ async fn the_service_can_neither_rewrite_its_history_nor_change_its_schema() {
         "delete from client_registry.account",
         "truncate client_registry.account cascade",
         "delete from client_registry.account_tier_period",
+        "delete from client_registry.assignment",
+        "delete from client_registry.assignment_policy",
+        "update client_registry.hand_over set reason = ''",
         "update client_registry.territory_level set rank = 1",
         "delete from client_registry._sqlx_migrations",
         "set role client_registry_owner",
@@ -117,14 +120,18 @@ async fn the_rights_of_the_service_are_these_and_no_others() {
         ("account_external_id", "DELETE INSERT SELECT"),
         ("account_manager", "INSERT SELECT UPDATE"),
         ("account_tier_period", "INSERT SELECT UPDATE"),
+        ("assignment", "INSERT SELECT UPDATE"),
+        ("assignment_policy", "SELECT UPDATE"),
         ("event", "INSERT SELECT"),
         ("event_head", "SELECT UPDATE"),
+        ("hand_over", "INSERT SELECT"),
         ("import", "INSERT SELECT UPDATE"),
         ("request", "DELETE INSERT SELECT UPDATE"),
         ("territory", "DELETE INSERT SELECT UPDATE"),
         ("territory_level", "SELECT"),
         ("territory_retired", "INSERT SELECT"),
         ("tree", "SELECT UPDATE"),
+        ("vacancy", "DELETE INSERT SELECT UPDATE"),
     ];
     let expected = expected.map(|(table, rights)| (format!("client_registry.{table}"), rights.to_owned()));
     assert_eq!(granted, BTreeMap::from(expected));

@@ -29,6 +29,10 @@ struct World {
     managers: Vec<String>,
     /// Ids of what is outside.
     outside: Vec<String>,
+    /// Ids of assignments that are inside.
+    assignments: Vec<String>,
+    /// Id of the assignment of the account that left.
+    left_assignment: String,
     /// Id of an account that was inside: events of that time show it, nothing else does.
     left: String,
     /// Id of a territory that was inside: the last that shows of it is that it left.
@@ -67,6 +71,8 @@ impl World {
         let escaped = account("样例先走公司", "440306", &went_along).await;
         let deleted = account("样例已删公司", "440305", &top).await;
 
+        let first_manager = service.manager(employee("E9000", "440305")).await.unwrap().id;
+        let left_assignment = service.assign(&left, &first_manager).await.unwrap().id;
         update(&service, &escaped, "样例先走公司", "440305").await;
         move_territory(&service, "330107", "440300").await;
         move_territory(&service, "440306", "330100").await;
@@ -89,13 +95,23 @@ impl World {
         let request = UpdateAccountManagerRequest { account_manager: Some(came_manager), ..Default::default() };
         service.managers().update_account_manager(service.as_admin(request)).await.unwrap();
         let manager_outside = managers.pop().unwrap().id;
+        let assigned = async |account: &str, manager: &str| service.assign(account, manager).await.unwrap().id;
+        let closed = assigned(&branch, &first_manager).await;
+        service.close(&closed).await.unwrap();
+        let assignments =
+            vec![closed, assigned(&came, &managers[1].id).await, assigned(&branch, &managers[0].id).await];
+        let assignment_outside = assigned(&branch_outside, &manager_outside).await;
+        assigned(&top, &manager_everywhere(&service).await).await;
 
         let left_territory = territories.pop().unwrap();
         Self {
             service,
             inside: vec![head, branch, child_of_left, came, came_along, escaped, deleted],
             managers: managers.into_iter().map(|manager| manager.id).collect(),
-            outside: [vec![top, branch_outside, above, went_along, manager_outside], territories].concat(),
+            outside: [vec![top, branch_outside, above, went_along, manager_outside, assignment_outside], territories]
+                .concat(),
+            assignments,
+            left_assignment,
             left,
             left_territory,
         }
@@ -105,6 +121,7 @@ impl World {
     fn requests(&self) -> Vec<(&'static str, Vec<Json>)> {
         let each = |request: fn(&String) -> Json| self.inside.iter().map(request).collect::<Vec<_>>();
         let managers = |request: fn(&String) -> Json| self.managers.iter().map(request).collect::<Vec<_>>();
+        let of_assignments = self.assignments.iter().map(|id| change("assignment", id)).collect::<Vec<_>>();
         let ids: Vec<&String> = self.inside.iter().chain(&self.outside).chain([&self.left]).collect();
         let searches = ["公司", "外地公司", "样例", "外地", "支公司", "集团", "曾用名"]
             .map(|query| json!({"query": query, "pageSize": 50, "showDeleted": true}));
@@ -133,6 +150,17 @@ impl World {
                     json!({"territoryCode": "440300", "pageSize": 1}),
                 ],
             ),
+            ("AssignmentService/GetAssignment", self.assignments.iter().map(|id| json!({ "id": id })).collect()),
+            (
+                "AssignmentService/ListAssignments",
+                vec![
+                    json!({"withTotal": true}),
+                    json!({"territoryCode": "440300", "pageSize": 1}),
+                    json!({"filter": "state = OPEN"}),
+                ],
+            ),
+            ("AssignmentService/FindResponsible", each(|id| json!({ "accountId": id }))),
+            ("AssignmentPolicyService/GetAssignmentPolicy", vec![json!({})]),
             (
                 "TerritoryService/GetTerritory",
                 ["440300", "440305", "330107"].map(|code| json!({ "code": code })).to_vec(),
@@ -146,7 +174,8 @@ impl World {
             ("EventFeedService/GetFeedHead", vec![json!({})]),
             (
                 "ChangeService/ListChanges",
-                [each(|id| change("account", id)), managers(|id| change("account_manager", id))].concat(),
+                [each(|id| change("account", id)), managers(|id| change("account_manager", id)), of_assignments]
+                    .concat(),
             ),
             ("IdentityService/WhoAmI", vec![json!({})]),
             ("IdentityService/ListRoles", vec![json!({})]),
@@ -200,7 +229,8 @@ impl World {
                 _ => self.told(&text),
             };
             assert_eq!(told, None, "{context}: {field} tells it: {text}");
-            assert!(past || !text.contains(&self.left), "{context}: {field} tells what left: {text}");
+            let left = [&self.left, &self.left_assignment].into_iter().find(|id| text.contains(*id));
+            assert!(past || left.is_none(), "{context}: {field} tells what left: {text}");
         }
     }
 
@@ -216,6 +246,11 @@ impl World {
 
 fn change(noun: &str, id: &str) -> Json {
     json!({"subject": format!("{noun}/{id}"), "pageSize": 1})
+}
+
+/// A manager whose territory is the whole tree.
+async fn manager_everywhere(service: &Service) -> String {
+    service.manager(employee("E9009", "CN")).await.unwrap().id
 }
 
 async fn rename_territory(service: &Service, code: &str) -> String {
@@ -284,6 +319,9 @@ async fn whoever_sees_everything_is_shown_what_the_others_are_not() {
         "ListRoles",
         "ListAccountTierPeriods",
         "GetAccountManager",
+        "GetAssignment",
+        "FindResponsible",
+        "GetAssignmentPolicy",
         "ImportTerritories",
     ];
     // The same looking through finds something in every other answer, so it would have found it there.

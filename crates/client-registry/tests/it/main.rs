@@ -3,7 +3,10 @@
 
 mod account;
 mod account_manager;
+mod assignment;
+mod assignment_policy;
 mod bad_account;
+mod bad_assignment;
 mod bad_bytes;
 mod bad_import;
 mod bad_input;

@@ -93,11 +93,31 @@ async fn every_role_may_do_what_the_table_says_inside_its_territory_and_finds_no
                 }
                 continue;
             }
+            if fixture.outside == Outside::RootOnly {
+                check_root(&matrix, fixture, entry.role, &context).await;
+                continue;
+            }
             let inside = matrix.call(fixture, INSIDE, Some(&token)).await;
             let inside = inside.unwrap_or_else(|status| panic!("{context}, inside: {status:?}"));
             assert_eq!(rejections(&inside), [""; 0], "{context}, inside");
             check_outside(&matrix, fixture, &token, &context).await;
         }
+    }
+}
+
+/// What holds for the whole tree is changed with a grant at its root alone.
+async fn check_root(matrix: &Matrix, fixture: &Fixture, role: Role, context: &str) {
+    for territory in [INSIDE.city, "440000", "999999"] {
+        let refused = matrix.refused(fixture, INSIDE, Some(&matrix.service.token(role, territory))).await;
+        assert_eq!(
+            (refused.code(), reason(&refused).as_str()),
+            (Code::PermissionDenied, "ROOT_GRANT_MISSING"),
+            "{context}, {territory}"
+        );
+    }
+    for territory in ["CN", "*"] {
+        let answered = matrix.call(fixture, INSIDE, Some(&matrix.service.token(role, territory))).await;
+        assert!(answered.is_ok(), "{context}, {territory}: {answered:?}");
     }
 }
 
@@ -123,6 +143,7 @@ async fn check_outside(matrix: &Matrix, fixture: &Fixture, token: &str, context:
             let outside = matrix.call(fixture, OUTSIDE, Some(token)).await.unwrap();
             assert_eq!(list(&outside[0], field), 0, "{context}, outside");
         }
+        Outside::RootOnly => unreachable!("it is checked apart"),
         Outside::Same => {
             matrix.call(fixture, OUTSIDE, Some(token)).await.unwrap();
         }
@@ -164,7 +185,7 @@ async fn a_permission_in_one_territory_and_another_role_in_the_next_do_not_add_u
                 let answers = matrix.call(fixture, INSIDE, Some(&token)).await.unwrap();
                 assert_eq!(rejections(&answers), ["RESOURCE_NOT_FOUND"], "{context}");
             }
-            Outside::Empty(_) | Outside::Same => {}
+            Outside::Empty(_) | Outside::Same | Outside::RootOnly => {}
         }
     }
 }

@@ -8,7 +8,7 @@ use guanxi_proto::client_registry::v1::*;
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor, Value};
 use serde_json::{Value as Json, json};
 
-use crate::fixtures::{FIXTURES, INSIDE, Need};
+use crate::fixtures::{FIXTURES, INSIDE, Need, part};
 use crate::support::{Service, named};
 use crate::wire::{self, Caller};
 
@@ -86,8 +86,14 @@ impl World {
         let account = json!({"account": {"id": fresh, "legalRepresentative": PERSON}});
         let manager = json!({"accountManager": {"id": fresh, "name": PERSON}});
         match fixture.needs {
+            Need::Assignment | Need::Pair => {
+                let account = json!({"account": {"id": part(&fresh, 0), "legalRepresentative": PERSON}});
+                self.change("AccountService/UpdateAccount", &account).await;
+            }
             Need::Account => self.change("AccountService/UpdateAccount", &account).await,
-            Need::AccountManager => self.change("AccountManagerService/UpdateAccountManager", &manager).await,
+            Need::AccountManager | Need::DepartedAccountManager => {
+                self.change("AccountManagerService/UpdateAccountManager", &manager).await;
+            }
             // They cannot be changed while they are deleted.
             Need::DeletedAccount => {
                 self.change("AccountService/UndeleteAccount", &json!({ "id": fresh })).await;

@@ -17,7 +17,7 @@ use tonic_types::StatusExt;
 use crate::refused::{World, check_refusal};
 use crate::support::{Service, channel, eventually, named, number, reason, rows, serve_at};
 use crate::wire::{self, Caller};
-use crate::{bad_account, bad_bytes, bad_import, bad_input, identity};
+use crate::{bad_account, bad_assignment, bad_bytes, bad_import, bad_input, identity};
 
 /// Reasons that no test provokes, and why.
 const NEVER: [(&str, &str); 2] =
@@ -63,10 +63,12 @@ fn provoked() -> BTreeMap<String, BTreeSet<String>> {
     let mut provoked = BTreeMap::<String, BTreeSet<String>>::new();
     let mut note = |reason: &str, kind: &str| provoked.entry(reason.to_owned()).or_default().insert(kind.to_owned());
     let world = World::of_words();
-    for case in bad_account::cases(&world).iter().chain(&bad_input::cases(&world)) {
+    let cases = [bad_account::cases(&world), bad_assignment::cases(&world), bad_input::cases(&world)];
+    for case in cases.iter().flatten() {
         note(case.reason, &code_name(case.code));
+        let kind = if case.code == Code::InvalidArgument { FIELD.to_owned() } else { code_name(case.code) };
         case.fields.iter().for_each(|(_, reason)| {
-            note(reason, FIELD);
+            note(reason, &kind);
         });
     }
     for reason in bad_import::cases(&world).iter().flat_map(bad_import::Case::reasons) {

@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-use crate::support::{Service, named, reason, violations};
+use crate::support::{Service, employee, named, reason, violations};
 use crate::wire::{self, Caller};
 
 /// Words that only the inside of the service knows.
@@ -59,6 +59,12 @@ pub(crate) fn fields(name: &'static str, method: &'static str, request: Json, wr
     Case { fields: wrong.iter().map(|(field, reason)| ((*field).to_owned(), *reason)).collect(), ..case }
 }
 
+/// A request that does not pass these gates, each about something.
+pub(crate) fn unmet(name: &'static str, method: &'static str, request: Json, gates: &[(&str, &'static str)]) -> Case {
+    let case = fields(name, method, request, gates);
+    Case { code: Code::FailedPrecondition, reason: gates[0].1, ..case }
+}
+
 /// A request that is refused as a whole.
 pub(crate) fn refusal(
     name: &'static str,
@@ -101,6 +107,22 @@ pub(crate) struct World {
     pub(crate) outside: String,
     /// Ten accounts in 440305, each under the one before.
     pub(crate) chain: Vec<String>,
+    /// PRIMARY of the active account: FIELD, grade 5, in 440305.
+    pub(crate) manager: String,
+    /// That assignment.
+    pub(crate) assignment: String,
+    /// A FIELD manager of grade 1 in 440305, who is PRIMARY of nobody.
+    pub(crate) junior: String,
+    /// An INDUSTRY manager of 63 in 330100 with as many accounts as the policy allows: one.
+    pub(crate) full: String,
+    /// A manager in 440305 who departed.
+    pub(crate) departed: String,
+    /// A manager in 330100.
+    pub(crate) manager_outside: String,
+    /// A prospect in 440305 of tier C, which had a PRIMARY from 2026-01-01 to 2026-03-01.
+    pub(crate) small: String,
+    /// That assignment.
+    pub(crate) closed: String,
     /// Of a request that was answered.
     pub(crate) request_id: String,
     /// Of a request for a territory that was answered.
@@ -142,9 +164,39 @@ impl World {
         for level in 2..=10 {
             world.chain.push(account(&format!("第{level}层"), world.chain.last().unwrap()).await);
         }
+        world.staff(&service).await;
         world.service = Some(service);
         world.happen().await;
         world
+    }
+
+    /// Managers, and who looks after what.
+    async fn staff(&mut self, service: &Service) {
+        let manager = async |number: &str, territory: &str, grade: i32| {
+            service.manager(AccountManager { grade, ..employee(number, territory) }).await.unwrap().id
+        };
+        self.manager = manager("E1", "440305", 5).await;
+        self.junior = manager("E2", "440305", 1).await;
+        self.departed = manager("E3", "440305", 3).await;
+        self.manager_outside = manager("E4", "330100", 3).await;
+        let industry = AccountManager {
+            channel: AccountManagerChannel::Industry.into(),
+            industry_codes: vec!["63".to_owned()],
+            ..employee("E5", "330100")
+        };
+        self.full = service.manager(industry).await.unwrap().id;
+        self.assignment = service.assign(&self.active, &self.manager).await.unwrap().id;
+        service.assign(&self.outside, &self.full).await.unwrap();
+        self.small = service.account(named("小型样例公司", "440305")).await.unwrap().id;
+        let request = OpenAssignmentRequest {
+            account_id: self.small.clone(),
+            account_manager_id: self.manager.clone(),
+            role: AssignmentRole::Primary.into(),
+            start_date: "2026-01-01".to_owned(),
+            ..Default::default()
+        };
+        let opened = service.assignments().open_assignment(service.as_admin(request)).await.unwrap().into_inner();
+        self.closed = opened.assignment.unwrap().id;
     }
 
     /// A world without a service, for reading what cases expect.
@@ -166,6 +218,13 @@ impl World {
             ("AccountService/DeleteAccount", json!({"id": self.deleted_child})),
             ("AccountService/DeleteAccount", json!({"id": self.deleted})),
             ("AccountService/ActivateAccount", json!({"id": self.active})),
+            (
+                "AssignmentService/CloseAssignment",
+                json!({"id": self.closed, "reason": "调岗", "endDate": "2026-03-01"}),
+            ),
+            ("AccountService/SetAccountTier", json!({"id": self.small, "tier": "TIER_C", "reason": "小型"})),
+            ("AccountManagerService/DepartAccountManager", json!({"id": self.departed, "reason": "离职"})),
+            ("AssignmentPolicyService/UpdateAssignmentPolicy", json!({"assignmentPolicy": {"industryMaxAccounts": 1}})),
             ("AccountService/SetAccountTier", json!({"id": self.active, "tier": "TIER_A", "reason": "重点"})),
             (
                 "AccountService/CreateAccount",
@@ -236,6 +295,11 @@ pub(crate) fn check_refusal(context: &str, status: &Status, tag: &str) {
         let said = violation.localized_message.unwrap();
         localized.push((said.locale, said.message));
         texts.push(violation.description);
+    }
+    for unmet in details.precondition_failure().map(|failure| failure.violations.clone()).unwrap_or_default() {
+        assert!(is_published("guanxi.client_registry.v1", &unmet.r#type), "{context}: {}", unmet.r#type);
+        assert!(!unmet.subject.is_empty(), "{context}: what is unmet has no subject");
+        localized.push((tag.to_owned(), unmet.description));
     }
     for (locale, text) in &localized {
         assert_eq!(locale, tag, "{context}: {text}");

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use guanxi_auth::Role;
 use guanxi_proto::client_registry::v1::account_manager_service_client::AccountManagerServiceClient;
 use guanxi_proto::client_registry::v1::account_service_client::AccountServiceClient;
+use guanxi_proto::client_registry::v1::assignment_policy_service_client::AssignmentPolicyServiceClient;
+use guanxi_proto::client_registry::v1::assignment_service_client::AssignmentServiceClient;
 use guanxi_proto::client_registry::v1::territory_service_client::TerritoryServiceClient;
 use guanxi_proto::client_registry::v1::*;
 use guanxi_proto::events::v1::change_service_client::ChangeServiceClient;
@@ -77,6 +79,14 @@ impl Service {
         AccountManagerServiceClient::new(self.channel.clone())
     }
 
+    pub(crate) fn assignments(&self) -> AssignmentServiceClient<Channel> {
+        AssignmentServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn policies(&self) -> AssignmentPolicyServiceClient<Channel> {
+        AssignmentPolicyServiceClient::new(self.channel.clone())
+    }
+
     pub(crate) fn feed(&self) -> EventFeedServiceClient<Channel> {
         EventFeedServiceClient::new(self.channel.clone())
     }
@@ -106,6 +116,34 @@ impl Service {
         let request = CreateAccountManagerRequest { account_manager: Some(manager), request_id: String::new() };
         let created = self.managers().create_account_manager(self.as_admin(request)).await?.into_inner();
         Ok(created.account_manager.unwrap())
+    }
+
+    /// Makes a manager PRIMARY of an account, from today on.
+    pub(crate) async fn assign(&self, account_id: &str, account_manager_id: &str) -> Result<Assignment, Status> {
+        let request = OpenAssignmentRequest {
+            account_id: account_id.to_owned(),
+            account_manager_id: account_manager_id.to_owned(),
+            role: AssignmentRole::Primary.into(),
+            ..Default::default()
+        };
+        Ok(self.assignments().open_assignment(self.as_admin(request)).await?.into_inner().assignment.unwrap())
+    }
+
+    /// Ends an assignment today.
+    pub(crate) async fn close(&self, id: &str) -> Result<Assignment, Status> {
+        let request = CloseAssignmentRequest { id: id.to_owned(), reason: "调整".to_owned(), ..Default::default() };
+        Ok(self.assignments().close_assignment(self.as_admin(request)).await?.into_inner().assignment.unwrap())
+    }
+
+    /// Gives an account a manager of its own, in its territory, and makes it ACTIVE.
+    pub(crate) async fn activate(&self, account: &Account) -> (Assignment, i64) {
+        let number = format!("A{}", &account.id.replace('-', "")[8..]);
+        let manager =
+            self.manager(AccountManager { grade: 5, ..employee(&number, &account.territory_code) }).await.unwrap();
+        let assignment = self.assign(&account.id, &manager.id).await.unwrap();
+        let request = ActivateAccountRequest { id: account.id.clone(), ..Default::default() };
+        let answer = self.accounts().activate_account(self.as_admin(request)).await.unwrap().into_inner();
+        (assignment, answer.position)
     }
 
     /// Stops as SIGTERM would: calls under way are still answered.
@@ -163,9 +201,12 @@ pub(crate) fn reason(status: &Status) -> String {
     details.error_info().unwrap_or_else(|| panic!("no ErrorInfo: {status:?}")).reason.clone()
 }
 
-/// Field and reason of every violation.
+/// Field and reason of every violation, be it of a field or of a precondition.
 pub(crate) fn violations(status: &Status) -> Vec<(String, String)> {
     let details = status.get_error_details();
+    if let Some(unmet) = details.precondition_failure() {
+        return unmet.violations.iter().map(|unmet| (unmet.subject.clone(), unmet.r#type.clone())).collect();
+    }
     let violations = &details.bad_request().unwrap_or_else(|| panic!("no BadRequest: {status:?}")).field_violations;
     violations.iter().map(|violation| (violation.field.clone(), violation.reason.clone())).collect()
 }

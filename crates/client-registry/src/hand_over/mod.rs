@@ -1,0 +1,11 @@
+//! Hand-over (移交): accounts that went to other managers in one transaction.
+//!
+//! Written once and never changed. It lies in the smallest territory that contains all its accounts, so nobody learns of it who does not see
+//! everything that it tells of.
+
+mod carry;
+mod convert;
+mod model;
+mod store;
+
+pub(crate) use carry::carry_out;
