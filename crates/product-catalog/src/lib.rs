@@ -1,8 +1,11 @@
 //! What can be sold, to whom and at what price: categories, specifications, offerings, prices, bundles, discount policies, and
 //! quotes from memory.
 
+mod category;
 mod directory;
 mod error;
+mod event;
 mod service;
+mod value;
 
 pub use service::{MIGRATOR, SCHEMA, Settings, serve};

@@ -1,10 +1,12 @@
 //! The assembly of the process.
 
 use guanxi_grpc::Services;
+use guanxi_proto::product_catalog::v1::category_service_server::CategoryServiceServer;
 use guanxi_service::{Error, Foundation};
 use sqlx::migrate::Migrator;
 use tokio::net::TcpListener;
 
+use crate::category::CategoryRpc;
 use crate::directory;
 
 /// Name of the service's schema.
@@ -30,7 +32,8 @@ pub async fn serve(
 ) -> Result<(), Error> {
     let foundation = Foundation::lay(&settings.service, SCHEMA, &MIGRATOR).await?;
     let directory = directory::start(&foundation.database).await?;
-    let _resources = foundation.resources(directory.clone());
-    let services = Services::default();
+    let resources = foundation.resources(directory.clone());
+    let mut services = Services::default();
+    services.add(CategoryServiceServer::new(CategoryRpc::new(resources)));
     foundation.serve(&settings.service, "product-catalog", &directory, services, listener, stop).await
 }
