@@ -1,11 +1,13 @@
 //! The assembly of the process.
 
 use guanxi_grpc::Services;
+use guanxi_proto::product_catalog::v1::category_service_server::CategoryServiceServer;
 use guanxi_proto::product_catalog::v1::pricing_service_server::PricingServiceServer;
 use guanxi_service::{Error, Foundation};
 use sqlx::migrate::Migrator;
 use tokio::net::TcpListener;
 
+use crate::category::CategoryRpc;
 use crate::directory;
 use crate::pricing::{Keeper, PricingRpc};
 
@@ -35,6 +37,8 @@ pub async fn serve(
     let resources = foundation.resources(directory.clone());
     let keeper = Keeper::start(&foundation.reader).await?;
     let mut services = Services::default();
-    services.add(PricingServiceServer::new(PricingRpc::new(resources, keeper)));
+    services
+        .add(CategoryServiceServer::new(CategoryRpc::new(resources.clone())))
+        .add(PricingServiceServer::new(PricingRpc::new(resources, keeper)));
     foundation.serve(&settings.service, "product-catalog", &directory, services, listener, stop).await
 }

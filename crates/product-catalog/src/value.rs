@@ -1,13 +1,30 @@
 //! Values that every noun of the catalog reads: codes, names, days, shares, amounts.
 
-use guanxi_grpc::{Violation, text};
+use guanxi_grpc::Violation;
 use guanxi_proto::errors::v1::ErrorReason;
 use guanxi_proto::r#type::v1::LocalizedText;
 use rust_decimal::Decimal;
 use time::macros::{format_description, offset};
 use time::{Date, OffsetDateTime};
+use uuid::Uuid;
 
-/// A code: 1 to 50 letters, digits, `_` and `-`.
+/// What a resource with a code is asked for by.
+pub(crate) enum Key {
+    Id(Uuid),
+    Code(String),
+}
+
+impl Key {
+    /// The id, the code, and what a refusal names.
+    pub(crate) fn parts(&self) -> (Option<Uuid>, Option<&str>, String) {
+        match self {
+            Self::Id(id) => (Some(*id), None, id.to_string()),
+            Self::Code(code) => (None, Some(code), code.clone()),
+        }
+    }
+}
+
+/// The code of something in the catalog.
 pub(crate) fn code(field: &str, value: &str) -> Result<String, Violation> {
     let well_formed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     match value {
@@ -19,12 +36,35 @@ pub(crate) fn code(field: &str, value: &str) -> Result<String, Violation> {
     }
 }
 
-/// A name that people read, each language at most `max` characters; `min` is 1 where there must be a Chinese one.
-pub(crate) fn localized(field: &str, sent: &LocalizedText, min: usize, max: usize) -> Result<LocalizedText, Violation> {
-    let zh = text(&format!("{field}.zh"), &sent.zh, min, max)?;
-    let en = text(&format!("{field}.en"), &sent.en, 0, max)?;
-    Ok(LocalizedText { zh, en })
+/// A text in both languages on the wire.
+pub(crate) fn localized(zh: &str, en: Option<&str>) -> LocalizedText {
+    LocalizedText { zh: zh.to_owned(), en: en.unwrap_or_default().to_owned() }
 }
+
+/// Ties an enum of a model to the one of the wire that has the same values, and UNSPECIFIED beside them.
+macro_rules! wire_enum {
+    ($model:ty, $wire:ty, $($value:ident),+) => {
+        impl From<$model> for $wire {
+            fn from(value: $model) -> Self {
+                match value {
+                    $(<$model>::$value => Self::$value),+
+                }
+            }
+        }
+
+        impl $model {
+            /// Reads a value of the wire; `None` where it is unspecified.
+            fn read(field: &str, value: i32) -> Result<Option<Self>, guanxi_grpc::Violation> {
+                Ok(match guanxi_grpc::known(field, value, <$wire>::as_str_name)? {
+                    <$wire>::Unspecified => None,
+                    $(<$wire>::$value => Some(Self::$value)),+
+                })
+            }
+        }
+    };
+}
+
+pub(crate) use wire_enum;
 
 /// A day, ISO 8601.
 pub(crate) fn day(field: &str, value: &str) -> Result<Date, Violation> {
@@ -98,5 +138,17 @@ mod tests {
         }
         let evening = OffsetDateTime::from_unix_timestamp(1_767_283_200).unwrap();
         assert_eq!(text_of_day(today(evening)), "2026-01-02");
+    }
+
+    #[test]
+    fn a_code_is_letters_digits_and_two_marks() {
+        for good in ["A", "mail-2_x", &"x".repeat(50)] {
+            assert_eq!(code("code", good).as_deref(), Ok(good));
+        }
+        for (bad, reason) in
+            [("", "REQUIRED"), ("a b", "FORMAT"), ("邮箱", "FORMAT"), ("A/B", "FORMAT"), (&"x".repeat(51), "FORMAT")]
+        {
+            assert_eq!(code("code", bad).unwrap_err().reason.name(), reason, "{bad}");
+        }
     }
 }
