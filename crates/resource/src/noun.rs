@@ -38,6 +38,16 @@ pub trait Noun: Resource + Send + Sync {
     }
 }
 
+/// A checked update: which resource, which version of it the caller read, and what becomes of it.
+pub struct Update<P> {
+    /// The resource.
+    pub id: Uuid,
+    /// The version that the caller read; empty for any.
+    pub etag: String,
+    /// What becomes of the resource.
+    pub patch: P,
+}
+
 impl Resources {
     /// The resource of an id, or the refusal that it does not exist for this scope.
     pub async fn get<N: Noun>(&self, connection: &mut PgConnection, scope: &Scope, id: Uuid) -> Result<N, Error> {
@@ -104,19 +114,36 @@ impl Resources {
         self.change(call, key, etag, transaction, before).await
     }
 
-    /// A verb that depends on nothing but the resource: what `rule` makes of it is saved with its event.
+    /// Update: what the patch makes of the resource is saved with its event.
+    pub async fn update<N: Noun>(
+        &self,
+        call: &Call,
+        key: Option<RequestKey>,
+        sight: &Sight,
+        kind: &'static str,
+        update: Update<impl FnOnce(&N) -> Result<N, Error>>,
+    ) -> Result<(N::Message, i64), Error> {
+        let transaction = self.begin().await?;
+        let mut change = self.begin_change(call, key, transaction, (update.id, &update.etag), sight).await?;
+        change.decide(update.patch)?;
+        change.commit(kind, sight).await
+    }
+
+    /// A verb: what `rule` makes of the resource is saved with its event. A repeat of the request asks no rule.
     pub async fn alter<N: Noun>(
         &self,
         call: &Call,
         request: &impl Verb,
         sight: &Sight,
         kind: &'static str,
-        rule: impl FnOnce(&N) -> Result<N, Error>,
+        rule: impl AsyncFnOnce(&mut Transaction, &N) -> Result<N, Error>,
     ) -> Result<(N::Message, i64), Error> {
         let key = call.request_key(request.request_id(), request)?;
         let id = parse_id("id", request.id())?;
         let mut change = self.begin_change(call, key, self.begin().await?, (id, request.etag()), sight).await?;
-        change.decide(rule)?;
+        if !change.repeats {
+            change.after = rule(&mut change.transaction, &change.before).await?;
+        }
         change.commit(kind, sight).await
     }
 }

@@ -4,8 +4,7 @@ use guanxi_events::NewEvent;
 use guanxi_grpc::{Fields, Violation, Violations, etag, parse_id, text, timestamp};
 use guanxi_proto::errors::v1::ErrorReason;
 use guanxi_proto::product_catalog::v1::{self as pb, CategoryChange, UpdateCategoryRequest, get_category_request};
-use guanxi_resource::Error;
-use uuid::Uuid;
+use guanxi_resource::{Deletable, Error, Update};
 
 use super::model::{Category, FunctionalClass, StrategicClass};
 use crate::value::{self, Key, wire_enum};
@@ -68,34 +67,22 @@ pub(super) fn creation(
     fields.finish(Some((parent_code.flatten(), patch)))
 }
 
-/// A checked update.
-pub(super) struct Update<P> {
-    pub(super) id: Uuid,
-    pub(super) etag: String,
-    #[expect(clippy::option_option, reason = "left alone, or emptied")]
-    parent_code: Option<Option<String>>,
-    patch: P,
-}
-
-/// Reads an update.
-pub(super) fn update(request: UpdateCategoryRequest) -> Result<Update<impl FnOnce(Category) -> Category>, Violations> {
+/// Reads an update: what a category becomes, with everything that is wrong with it beside the category as it is.
+pub(super) fn update(
+    request: UpdateCategoryRequest,
+) -> Result<Update<impl FnOnce(&Category) -> Result<Category, Error>>, Violations> {
     let sent = request.category.ok_or_else(|| Violation::required("category"))?;
     let mut fields = Fields::of_update("category", request.update_mask);
     let (id, etag) = (fields.keep(parse_id("category.id", &sent.id)), sent.etag.clone());
     let (parent_code, patch) = patch(&mut fields, sent);
-    fields.finish(id.map(|id| Update { id, etag, parent_code, patch }))
-}
-
-impl<P: FnOnce(Category) -> Category> Update<P> {
-    /// The category as the update wants it.
-    pub(super) fn apply(self, before: &Category) -> Result<Category, Error> {
+    let patch = move |before: &Category| {
         before.check_live()?;
-        let after = (self.patch)(before.clone());
+        let after = patch(before.clone());
         let mut violations = Violations::default();
         if after.code != before.code {
             violations.push(Violation::new("category.code", ErrorReason::Immutable).with("value", &before.code));
         }
-        if self.parent_code.is_some_and(|code| code != before.parent_code) {
+        if parent_code.is_some_and(|code| code != before.parent_code) {
             let immutable = Violation::new("category.parent_code", ErrorReason::Immutable);
             violations.push(immutable.with("value", before.parent_code.as_deref().unwrap_or_default()));
         }
@@ -105,7 +92,8 @@ impl<P: FnOnce(Category) -> Category> Update<P> {
         }
         violations.check()?;
         Ok(after)
-    }
+    };
+    fields.finish(id.map(|id| Update { id, etag, patch }))
 }
 
 /// A top category has nothing to take a class from.

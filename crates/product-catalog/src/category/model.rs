@@ -1,7 +1,7 @@
 //! The category and its rules.
 
 use guanxi_proto::product_catalog::v1::ErrorReason;
-use guanxi_resource::{Error, Resource, Stamp};
+use guanxi_resource::{Deletable, Error, Resource, Stamp};
 use serde::Serialize;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -79,33 +79,23 @@ impl Category {
         }
         Ok(Self { parent_code: parent.map(|parent| parent.code.clone()), path, ..self })
     }
-
-    /// Refuses a change of a deleted category.
-    pub(super) fn check_live(&self) -> Result<(), Error> {
-        if self.delete_time.is_some() {
-            return Err(Error::StateForbids { state: "DELETED", expected: "LIVE" });
-        }
-        Ok(())
-    }
-
-    /// Live → deleted.
-    pub(super) fn deleted(&self, now: OffsetDateTime) -> Result<Self, Error> {
-        self.check_live()?;
-        Ok(Self { delete_time: Some(now), ..self.clone() })
-    }
-
-    /// Deleted → live.
-    pub(super) fn undeleted(&self) -> Result<Self, Error> {
-        if self.delete_time.is_none() {
-            return Err(Error::StateForbids { state: "LIVE", expected: "DELETED" });
-        }
-        Ok(Self { delete_time: None, ..self.clone() })
-    }
 }
 
 impl Resource for Category {
     fn stamp(&mut self) -> Stamp<'_> {
         Stamp { id: self.id, version: &mut self.version, update_time: &mut self.update_time }
+    }
+}
+
+impl Deletable for Category {
+    const LIVE: &'static str = "LIVE";
+
+    fn delete_time(&self) -> Option<OffsetDateTime> {
+        self.delete_time
+    }
+
+    fn set_delete_time(&mut self, time: Option<OffsetDateTime>) {
+        self.delete_time = time;
     }
 }
 
@@ -127,17 +117,5 @@ mod tests {
         assert_eq!(above.path, "A/L2/L3/L4/L5/L6/L7/L8/L9/L10/");
         assert_eq!(above.parent_code.as_deref(), Some("L9"));
         assert_eq!(named("L11").placed(Some(&above)).unwrap_err().refused_for(), Some("CATEGORY_TREE_TOO_DEEP"));
-    }
-
-    #[test]
-    fn a_deleted_category_comes_back_as_it_was() {
-        let category = named("A");
-        assert!(matches!(category.undeleted(), Err(Error::StateForbids { expected: "DELETED", .. })));
-        let deleted = category.deleted(OffsetDateTime::UNIX_EPOCH).unwrap();
-        assert!(matches!(
-            deleted.deleted(OffsetDateTime::UNIX_EPOCH),
-            Err(Error::StateForbids { state: "DELETED", .. })
-        ));
-        assert_eq!(deleted.undeleted().unwrap(), category);
     }
 }

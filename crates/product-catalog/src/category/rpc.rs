@@ -1,15 +1,16 @@
 //! The methods.
 
 use guanxi_auth::Scope;
+use guanxi_db::Transaction;
 use guanxi_filter::PageRequest;
-use guanxi_grpc::{Call, parse_id};
+use guanxi_grpc::Call;
 use guanxi_proto::product_catalog::v1::category_service_server::CategoryService;
 use guanxi_proto::product_catalog::v1::{
     CreateCategoryRequest, CreateCategoryResponse, DeleteCategoryRequest, DeleteCategoryResponse, GetCategoryRequest,
     GetCategoryResponse, ListCategoriesRequest, ListCategoriesResponse, UndeleteCategoryRequest,
     UndeleteCategoryResponse, UpdateCategoryRequest, UpdateCategoryResponse,
 };
-use guanxi_resource::Resources;
+use guanxi_resource::{Deletable, Error, Resources, Sight};
 use tonic::{Request, Response, Status};
 
 use super::model::Category as Row;
@@ -27,6 +28,13 @@ impl CategoryRpc {
     pub(crate) fn new(resources: Resources) -> Self {
         Self { resources }
     }
+
+    /// Opens a call that changes the catalog.
+    fn open<T>(&self, request: Request<T>) -> Result<(Call, T), Error> {
+        let (call, request) = Call::open(request)?;
+        check_operator_wide(&self.resources, &call)?;
+        Ok((call, request))
+    }
 }
 
 #[tonic::async_trait]
@@ -35,25 +43,18 @@ impl CategoryService for CategoryRpc {
         &self,
         request: Request<CreateCategoryRequest>,
     ) -> Result<Response<CreateCategoryResponse>, Status> {
-        let (call, request) = Call::open(request)?;
-        check_operator_wide(&self.resources, &call)?;
+        let (call, request) = self.open(request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let (parent_code, patch) = convert::creation(request.category)?;
-        let id = guanxi_db::new_id(call.now);
-        let mut transaction = self.resources.begin().await?;
-        if let Some(first) = self.resources.claim(&mut transaction, key.as_ref(), id, call.now).await? {
-            let category = Some(convert::wire(&store::get(&mut transaction, &Key::Id(first)).await?));
-            return Ok(Response::new(CreateCategoryResponse { category, position: 0 }));
-        }
-        let parent = match parent_code {
-            Some(code) => Some(store::lock_parent(&mut transaction, &code).await?),
-            None => None,
+        let make = async |transaction: &mut Transaction, id| {
+            let parent = match parent_code {
+                Some(code) => Some(store::lock_parent(transaction, &code).await?),
+                None => None,
+            };
+            patch(Row::blank(id, call.now)).placed(parent.as_ref())
         };
-        let category = patch(Row::blank(id, call.now)).placed(parent.as_ref())?;
-        store::save(&mut transaction, &category).await?;
-        let event = convert::event("category.created", None, &category);
-        let position = self.resources.commit(transaction, &call, vec![event]).await?;
-        Ok(Response::new(CreateCategoryResponse { category: Some(convert::wire(&category)), position }))
+        let created = self.resources.create(&call, key, &Sight::everywhere(), "category.created", make).await?;
+        Ok(Response::new(CreateCategoryResponse { category: Some(created.0), position: created.1 }))
     }
 
     async fn get_category(
@@ -73,22 +74,13 @@ impl CategoryService for CategoryRpc {
         request: Request<ListCategoriesRequest>,
     ) -> Result<Response<ListCategoriesResponse>, Status> {
         let (_, request) = Call::open(request)?;
-        let query = store::LISTING.query(&PageRequest {
-            page_size: request.page_size,
-            page_token: &request.page_token,
-            filter: &request.filter,
-            order_by: &request.order_by,
-            show_deleted: request.show_deleted,
-            with_total: request.with_total,
-            bound: &[&request.under_code],
-        })?;
+        let query = store::LISTING.query(&PageRequest::of(&request, &[&request.under_code]))?;
         let mut connection = self.resources.connection().await?;
         let subtree = match request.under_code {
             code if code.is_empty() => Scope::everything(),
             code => Scope::everything().within(&store::get(&mut connection, &Key::Code(code)).await?.path),
         };
-        let page =
-            query.fetch::<Row>(&mut connection, &subtree.ranges()).await.map_err(guanxi_resource::Error::from)?;
+        let page = query.fetch::<Row>(&mut connection, &subtree.ranges()).await.map_err(Error::from)?;
         connection.release();
         Ok(Response::new(ListCategoriesResponse {
             categories: page.rows.iter().map(convert::wire).collect(),
@@ -101,53 +93,38 @@ impl CategoryService for CategoryRpc {
         &self,
         request: Request<UpdateCategoryRequest>,
     ) -> Result<Response<UpdateCategoryResponse>, Status> {
-        let (call, request) = Call::open(request)?;
-        check_operator_wide(&self.resources, &call)?;
+        let (call, request) = self.open(request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let update = convert::update(request)?;
-        let mut transaction = self.resources.begin().await?;
-        let before = store::lock(&mut transaction, update.id).await?;
-        let mut change = self.resources.change(&call, key, &update.etag, transaction, before).await?;
-        change.decide(|category| update.apply(category))?;
-        let (category, position) = change.finish("category.updated", store::save, convert::event).await?;
-        Ok(Response::new(UpdateCategoryResponse { category: Some(convert::wire(&category)), position }))
+        let updated = self.resources.update(&call, key, &Sight::everywhere(), "category.updated", update).await?;
+        Ok(Response::new(UpdateCategoryResponse { category: Some(updated.0), position: updated.1 }))
     }
 
     async fn delete_category(
         &self,
         request: Request<DeleteCategoryRequest>,
     ) -> Result<Response<DeleteCategoryResponse>, Status> {
-        let (call, request) = Call::open(request)?;
-        check_operator_wide(&self.resources, &call)?;
-        let key = call.request_key(&request.request_id, &request)?;
-        let id = parse_id("id", &request.id)?;
-        let mut transaction = self.resources.begin().await?;
-        let before = store::lock(&mut transaction, id).await?;
-        let mut change = self.resources.change(&call, key, &request.etag, transaction, before).await?;
-        if !change.repeats {
-            change.after = change.before.deleted(call.now)?;
-            store::check_empty(&mut change.transaction, &change.before.code).await?;
-        }
-        let (category, position) = change.finish("category.deleted", store::save, convert::event).await?;
-        Ok(Response::new(DeleteCategoryResponse { category: Some(convert::wire(&category)), position }))
+        let (call, request) = self.open(request)?;
+        let rule = async |transaction: &mut Transaction, category: &Row| {
+            store::check_empty(transaction, &category.code).await?;
+            category.deleted(call.now)
+        };
+        let deleted = self.resources.alter(&call, &request, &Sight::everywhere(), "category.deleted", rule).await?;
+        Ok(Response::new(DeleteCategoryResponse { category: Some(deleted.0), position: deleted.1 }))
     }
 
     async fn undelete_category(
         &self,
         request: Request<UndeleteCategoryRequest>,
     ) -> Result<Response<UndeleteCategoryResponse>, Status> {
-        let (call, request) = Call::open(request)?;
-        check_operator_wide(&self.resources, &call)?;
-        let key = call.request_key(&request.request_id, &request)?;
-        let id = parse_id("id", &request.id)?;
-        let mut transaction = self.resources.begin().await?;
-        let before = store::lock(&mut transaction, id).await?;
-        let mut change = self.resources.change(&call, key, &request.etag, transaction, before).await?;
-        change.decide(Row::undeleted)?;
-        if let (false, Some(parent_code)) = (change.repeats, &change.before.parent_code) {
-            store::lock_parent(&mut change.transaction, parent_code).await?;
-        }
-        let (category, position) = change.finish("category.undeleted", store::save, convert::event).await?;
-        Ok(Response::new(UndeleteCategoryResponse { category: Some(convert::wire(&category)), position }))
+        let (call, request) = self.open(request)?;
+        let rule = async |transaction: &mut Transaction, category: &Row| {
+            if let Some(parent_code) = &category.parent_code {
+                store::lock_parent(transaction, parent_code).await?;
+            }
+            category.undeleted()
+        };
+        let live = self.resources.alter(&call, &request, &Sight::everywhere(), "category.undeleted", rule).await?;
+        Ok(Response::new(UndeleteCategoryResponse { category: Some(live.0), position: live.1 }))
     }
 }

@@ -1,19 +1,68 @@
 //! SQL of categories.
 
 use guanxi_db::PgConnection;
+use guanxi_events::NewEvent;
 use guanxi_filter::{Field, Kind, Listing, Order};
-use guanxi_proto::product_catalog::v1::ErrorReason;
-use guanxi_resource::Error;
+use guanxi_proto::product_catalog::v1::{self as pb, ErrorReason};
+use guanxi_resource::{Error, Noun, Sight};
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use super::convert;
 use super::model::{Category, FunctionalClass, StrategicClass};
 use crate::error::precondition;
 use crate::value::Key;
 
-/// The category of a key, or the refusal that there is none.
-pub(super) async fn get(connection: &mut PgConnection, key: &Key) -> Result<Category, Error> {
-    let (id, code, value) = key.parts();
+impl Noun for Category {
+    const NAME: &'static str = "category";
+    type Message = pb::Category;
+
+    fn territory_path(&self) -> Option<&str> {
+        None
+    }
+
+    fn message(&self, _: &Sight) -> pb::Category {
+        convert::wire(self)
+    }
+
+    fn event(kind: &'static str, before: Option<&Self>, after: &Self) -> NewEvent {
+        convert::event(kind, before, after)
+    }
+
+    async fn find(connection: &mut PgConnection, id: Uuid) -> Result<Option<Self>, Error> {
+        find(connection, Some(id), None).await
+    }
+
+    async fn lock(connection: &mut PgConnection, id: Uuid) -> Result<(), Error> {
+        let locked = sqlx::query_scalar!("select id from product_catalog.category where id = $1 for no key update", id);
+        locked.fetch_optional(connection).await?;
+        Ok(())
+    }
+
+    async fn save(connection: &mut PgConnection, category: &Self) -> Result<(), Error> {
+        let saved = sqlx::query_scalar!(
+            "insert into product_catalog.category (id, code, name_zh, name_en, parent_code, path, functional_class, strategic_class, \
+         version, create_time, update_time, delete_time) \
+         select id, code, name_zh, name_en, parent_code, path, functional_class, strategic_class, version, create_time, \
+         update_time, delete_time \
+         from jsonb_to_record($1) as new (id uuid, code text, name_zh text, name_en text, parent_code text, path text, \
+         functional_class text, strategic_class text, version bigint, create_time timestamptz, update_time timestamptz, \
+         delete_time timestamptz) \
+         on conflict (id) do update set name_zh = excluded.name_zh, name_en = excluded.name_en, \
+         functional_class = excluded.functional_class, strategic_class = excluded.strategic_class, version = excluded.version, \
+         update_time = excluded.update_time, delete_time = excluded.delete_time \
+         returning id",
+            Json(category) as _,
+        )
+        .fetch_one(connection)
+        .await;
+        let error = |error| Error::from(error).or_exists("category_code_key", "category", "code", &category.code);
+        saved.map(|_id| ()).map_err(error)
+    }
+}
+
+/// The category of an id or a code.
+async fn find(connection: &mut PgConnection, id: Option<Uuid>, code: Option<&str>) -> Result<Option<Category>, Error> {
     let found = sqlx::query_as!(
         Category,
         r#"select id, code, name_zh, name_en, parent_code, path, functional_class as "functional_class: FunctionalClass",
@@ -22,15 +71,13 @@ pub(super) async fn get(connection: &mut PgConnection, key: &Key) -> Result<Cate
         id,
         code,
     );
-    found.fetch_optional(connection).await?.ok_or(Error::NotFound { resource: "category", value })
+    Ok(found.fetch_optional(connection).await?)
 }
 
-/// The category of an id for a change of it.
-pub(super) async fn lock(connection: &mut PgConnection, id: Uuid) -> Result<Category, Error> {
-    sqlx::query_scalar!("select id from product_catalog.category where id = $1 for no key update", id)
-        .fetch_optional(&mut *connection)
-        .await?;
-    get(connection, &Key::Id(id)).await
+/// The category of a key, or the refusal that there is none.
+pub(super) async fn get(connection: &mut PgConnection, key: &Key) -> Result<Category, Error> {
+    let (id, code, value) = key.parts();
+    find(connection, id, code).await?.ok_or(Error::NotFound { resource: "category", value })
 }
 
 /// Which of some codes live categories have, for whoever names them: none of these goes until the transaction ends.
@@ -60,32 +107,6 @@ pub(super) async fn check_empty(connection: &mut PgConnection, code: &str) -> Re
         return Err(precondition(ErrorReason::CategoryNotEmpty).with("code", code).into());
     }
     Ok(())
-}
-
-/// Saves a new category, or everything that can change of one that is locked.
-pub(super) async fn save(connection: &mut PgConnection, category: &Category) -> Result<(), Error> {
-    let saved = sqlx::query_scalar!(
-        "insert into product_catalog.category (id, code, name_zh, name_en, parent_code, path, functional_class, strategic_class, \
-         version, create_time, update_time, delete_time) \
-         select id, code, name_zh, name_en, parent_code, path, functional_class, strategic_class, version, create_time, \
-         update_time, delete_time \
-         from jsonb_to_record($1) as new (id uuid, code text, name_zh text, name_en text, parent_code text, path text, \
-         functional_class text, strategic_class text, version bigint, create_time timestamptz, update_time timestamptz, \
-         delete_time timestamptz) \
-         on conflict (id) do update set name_zh = excluded.name_zh, name_en = excluded.name_en, \
-         functional_class = excluded.functional_class, strategic_class = excluded.strategic_class, version = excluded.version, \
-         update_time = excluded.update_time, delete_time = excluded.delete_time \
-         returning id",
-        Json(category) as _,
-    )
-    .fetch_one(connection)
-    .await;
-    match saved.map_err(guanxi_db::Error::from) {
-        Err(error) if error.constraint() == Some("category_code_key") => {
-            Err(Error::Exists { resource: "category", field: "code", value: category.code.clone() })
-        }
-        saved => Ok(saved.map(|_id| ())?),
-    }
 }
 
 /// How categories are listed. Their paths are those of their own tree, so a subtree is read as a scope is.

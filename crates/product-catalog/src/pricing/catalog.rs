@@ -92,7 +92,7 @@ pub(super) struct Validity {
 
 impl Validity {
     /// True on the days of the validity.
-    pub(super) fn has(&self, day: Date) -> bool {
+    pub(super) fn has(self, day: Date) -> bool {
         self.from.is_none_or(|from| from <= day) && self.to.is_none_or(|to| day < to)
     }
 }
