@@ -6,6 +6,7 @@ mod directory;
 mod error;
 mod event;
 mod service;
+mod specification;
 mod value;
 
 pub use service::{MIGRATOR, SCHEMA, Settings, serve};

@@ -2,12 +2,14 @@
 
 use guanxi_grpc::Services;
 use guanxi_proto::product_catalog::v1::category_service_server::CategoryServiceServer;
+use guanxi_proto::product_catalog::v1::specification_service_server::SpecificationServiceServer;
 use guanxi_service::{Error, Foundation};
 use sqlx::migrate::Migrator;
 use tokio::net::TcpListener;
 
 use crate::category::CategoryRpc;
 use crate::directory;
+use crate::specification::SpecificationRpc;
 
 /// Name of the service's schema.
 pub const SCHEMA: &str = "product_catalog";
@@ -34,6 +36,8 @@ pub async fn serve(
     let directory = directory::start(&foundation.database).await?;
     let resources = foundation.resources(directory.clone());
     let mut services = Services::default();
-    services.add(CategoryServiceServer::new(CategoryRpc::new(resources)));
+    services
+        .add(CategoryServiceServer::new(CategoryRpc::new(resources.clone())))
+        .add(SpecificationServiceServer::new(SpecificationRpc::new(resources)));
     foundation.serve(&settings.service, "product-catalog", &directory, services, listener, stop).await
 }

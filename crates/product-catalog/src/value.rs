@@ -3,6 +3,7 @@
 use guanxi_grpc::Violation;
 use guanxi_proto::errors::v1::ErrorReason;
 use guanxi_proto::r#type::v1::LocalizedText;
+use rust_decimal::Decimal;
 use uuid::Uuid;
 
 /// What a resource with a code is asked for by.
@@ -31,6 +32,16 @@ pub(crate) fn code(field: &str, value: &str) -> Result<String, Violation> {
             .with("value", value)
             .with("expected", "1 to 50 letters, digits, _ and -")),
     }
+}
+
+/// A decimal number of at most so many digits, of which at most so many are places.
+pub(crate) fn decimal(value: &str, digits: usize, places: usize) -> Option<Decimal> {
+    let unsigned = value.strip_prefix('-').unwrap_or(value);
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
+    let written = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let length = if unsigned.contains('.') { whole.len() + fraction.len() } else { whole.len() };
+    let fits = written(whole) && written(fraction) && length <= digits && fraction.len() <= places.max(1);
+    if fits { Decimal::from_str_exact(value).ok() } else { None }
 }
 
 /// A text in both languages on the wire.
@@ -76,6 +87,16 @@ mod tests {
             [("", "REQUIRED"), ("a b", "FORMAT"), ("邮箱", "FORMAT"), ("A/B", "FORMAT"), (&"x".repeat(51), "FORMAT")]
         {
             assert_eq!(code("code", bad).unwrap_err().reason.name(), reason, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_decimal_is_read_exactly_or_not_at_all() {
+        for good in ["0", "-1.5", "12345678901.2345", "100000000000000", "0.0001"] {
+            assert_eq!(decimal(good, 15, 4).map(|value| value.to_string()).as_deref(), Some(good));
+        }
+        for bad in ["", "-", ".5", "5.", "+1", "1e3", "1_000", "1,5", "0.00001", "1234567890123456", "１", " 1"] {
+            assert_eq!(decimal(bad, 15, 4), None, "{bad}");
         }
     }
 }
