@@ -1,6 +1,6 @@
 //! Values that every noun of the catalog reads: codes, names, days, shares, amounts.
 
-use guanxi_grpc::Violation;
+use guanxi_grpc::{Violation, number};
 use guanxi_proto::errors::v1::ErrorReason;
 use guanxi_proto::r#type::v1::LocalizedText;
 use rust_decimal::Decimal;
@@ -34,6 +34,16 @@ pub(crate) fn code(field: &str, value: &str) -> Result<String, Violation> {
             .with("value", value)
             .with("expected", "1 to 50 letters, digits, _ and -")),
     }
+}
+
+/// A decimal number of at most so many digits, of which at most so many are places.
+pub(crate) fn decimal(value: &str, digits: usize, places: usize) -> Option<Decimal> {
+    let unsigned = value.strip_prefix('-').unwrap_or(value);
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
+    let written = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let length = if unsigned.contains('.') { whole.len() + fraction.len() } else { whole.len() };
+    let fits = written(whole) && written(fraction) && length <= digits && fraction.len() <= places.max(1);
+    if fits { Decimal::from_str_exact(value).ok() } else { None }
 }
 
 /// A text in both languages on the wire.
@@ -86,32 +96,29 @@ pub(crate) fn today(now: OffsetDateTime) -> Date {
 
 /// A share in percent from 0 to 100 with at most 2 places.
 pub(crate) fn percent(field: &str, value: &str) -> Result<Decimal, Violation> {
-    decimal(field, value, 2, Decimal::ZERO, Decimal::ONE_HUNDRED)
+    decimal_within(field, value, 2, (Decimal::ZERO, Decimal::ONE_HUNDRED))
 }
 
 /// A rate of money: at most 9 digits and 6 places, not negative.
 pub(crate) fn amount(field: &str, value: &str) -> Result<Decimal, Violation> {
-    decimal(field, value, 6, Decimal::ZERO, Decimal::from_parts(0xA4C6_7FFF, 0x3_8D7E, 0, false, 6))
+    decimal_within(field, value, 6, (Decimal::ZERO, Decimal::from_parts(0xA4C6_7FFF, 0x3_8D7E, 0, false, 6)))
 }
 
-/// A decimal number within bounds with at most so many places: digits, a point between digits, perhaps a minus before them.
-pub(crate) fn decimal(field: &str, value: &str, places: u32, min: Decimal, max: Decimal) -> Result<Decimal, Violation> {
+/// A decimal number within bounds with at most so many places.
+pub(crate) fn decimal_within(
+    field: &str,
+    value: &str,
+    places: usize,
+    (min, max): (Decimal, Decimal),
+) -> Result<Decimal, Violation> {
     if value.is_empty() {
         return Err(Violation::required(field));
     }
-    let digits = |text: &str| !text.is_empty() && text.len() <= 18 && text.bytes().all(|byte| byte.is_ascii_digit());
-    let number = value.strip_prefix('-').unwrap_or(value);
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
-    let parsed = (digits(whole) && digits(fraction)).then(|| value.parse::<Decimal>().ok()).flatten();
-    match parsed.map(|number| number.normalize()).filter(|number| number.scale() <= places) {
-        None => Err(Violation::new(field, ErrorReason::Format)
-            .with("value", value)
-            .with("expected", format!("a decimal number with at most {places} places, 12.5"))),
-        Some(number) if number < min || number > max => {
-            Err(Violation::new(field, ErrorReason::OutOfRange).with("value", value).with("min", min).with("max", max))
-        }
-        Some(number) => Ok(number),
-    }
+    let wrong = || {
+        let wrong = Violation::new(field, ErrorReason::Format).with("value", value);
+        wrong.with("expected", format!("a decimal number with at most {places} places, 12.5"))
+    };
+    number(field, decimal(value, 18, places).ok_or_else(wrong)?.normalize(), min, max)
 }
 
 #[cfg(test)]
@@ -149,6 +156,16 @@ mod tests {
             [("", "REQUIRED"), ("a b", "FORMAT"), ("邮箱", "FORMAT"), ("A/B", "FORMAT"), (&"x".repeat(51), "FORMAT")]
         {
             assert_eq!(code("code", bad).unwrap_err().reason.name(), reason, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_decimal_is_read_exactly_or_not_at_all() {
+        for good in ["0", "-1.5", "12345678901.2345", "100000000000000", "0.0001"] {
+            assert_eq!(decimal(good, 15, 4).map(|value| value.to_string()).as_deref(), Some(good));
+        }
+        for bad in ["", "-", ".5", "5.", "+1", "1e3", "1_000", "1,5", "0.00001", "1234567890123456", "１", " 1"] {
+            assert_eq!(decimal(bad, 15, 4), None, "{bad}");
         }
     }
 }
