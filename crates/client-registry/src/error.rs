@@ -41,6 +41,8 @@ pub(crate) enum Error {
     AccountNotDeleted,
     #[error("the account has no primary manager")]
     PrimaryMissing,
+    #[error("the manager has no portfolio")]
+    PortfolioEmpty { account_manager_id: String },
     #[error("the account has open assignments")]
     AccountHasAssignments { count: usize },
     #[error("the manager has open assignments")]
@@ -107,6 +109,9 @@ impl From<Error> for Refusal {
             }
             Error::AccountTreeTooDeep { max } => precondition(ErrorReason::AccountTreeTooDeep).with("max", max),
             Error::PrimaryMissing => precondition(ErrorReason::PrimaryMissing),
+            Error::PortfolioEmpty { account_manager_id } => {
+                precondition(ErrorReason::PortfolioEmpty).with("account_manager_id", account_manager_id)
+            }
             Error::AccountHasAssignments { count } => {
                 precondition(ErrorReason::AccountHasAssignments).with("count", count)
             }

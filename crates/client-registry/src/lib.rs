@@ -15,6 +15,7 @@ mod personal;
 mod registry;
 mod service;
 mod territory;
+mod vacancy;
 
 pub use account::credit_code;
 pub use service::{MIGRATOR, SCHEMA, Settings, StartError, migrate, serve};

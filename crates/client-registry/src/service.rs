@@ -7,7 +7,9 @@ use guanxi_proto::client_registry::v1::account_manager_service_server::AccountMa
 use guanxi_proto::client_registry::v1::account_service_server::AccountServiceServer;
 use guanxi_proto::client_registry::v1::assignment_policy_service_server::AssignmentPolicyServiceServer;
 use guanxi_proto::client_registry::v1::assignment_service_server::AssignmentServiceServer;
+use guanxi_proto::client_registry::v1::hand_over_service_server::HandOverServiceServer;
 use guanxi_proto::client_registry::v1::territory_service_server::TerritoryServiceServer;
+use guanxi_proto::client_registry::v1::vacancy_service_server::VacancyServiceServer;
 use guanxi_proto::events::v1::change_service_server::ChangeServiceServer;
 use guanxi_proto::events::v1::event_feed_service_server::EventFeedServiceServer;
 use sqlx::migrate::Migrator;
@@ -18,8 +20,10 @@ use crate::account_manager::AccountManagerRpc;
 use crate::assignment::AssignmentRpc;
 use crate::assignment_policy::AssignmentPolicyRpc;
 use crate::directory::Directory;
+use crate::hand_over::HandOverRpc;
 use crate::registry::Registry;
 use crate::territory::TerritoryRpc;
+use crate::vacancy::VacancyRpc;
 
 /// Name of the service's schema.
 pub const SCHEMA: &str = "client_registry";
@@ -90,7 +94,9 @@ pub async fn serve(
         .add(AccountServiceServer::new(AccountRpc::new(registry.clone())))
         .add(AccountManagerServiceServer::new(AccountManagerRpc::new(registry.clone())))
         .add(AssignmentServiceServer::new(AssignmentRpc::new(registry.clone())))
-        .add(AssignmentPolicyServiceServer::new(AssignmentPolicyRpc::new(registry)))
+        .add(AssignmentPolicyServiceServer::new(AssignmentPolicyRpc::new(registry.clone())))
+        .add(HandOverServiceServer::new(HandOverRpc::new(registry.clone())))
+        .add(VacancyServiceServer::new(VacancyRpc::new(registry)))
         .add(EventFeedServiceServer::new(feed))
         .add(ChangeServiceServer::new(Changes::new(&database, paths)));
     let listener = match listener {
