@@ -1,4 +1,6 @@
 alter table client_registry.account_manager add column depart_date date;
+-- Whoever looks for somebody asks those of the territories above, and these.
+create index account_manager_industry_idx on client_registry.account_manager (id) where channel = 'INDUSTRY';
 
 -- One row. Version 0 is what was shipped, so the event of the first change has version 1.
 create table client_registry.assignment_policy (

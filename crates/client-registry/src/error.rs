@@ -20,6 +20,7 @@ pub(crate) enum Refused {
     AccountHasSubsidiaries { count: usize },
     AccountTreeTooDeep { max: usize },
     PrimaryMissing,
+    PortfolioEmpty { account_manager_id: String },
     AccountHasAssignments { count: usize },
     ManagerHasAssignments { count: usize },
 }
@@ -45,6 +46,9 @@ impl From<Refused> for Refusal {
             }
             Refused::AccountTreeTooDeep { max } => precondition(ErrorReason::AccountTreeTooDeep).with("max", max),
             Refused::PrimaryMissing => precondition(ErrorReason::PrimaryMissing),
+            Refused::PortfolioEmpty { account_manager_id } => {
+                precondition(ErrorReason::PortfolioEmpty).with("account_manager_id", account_manager_id)
+            }
             Refused::AccountHasAssignments { count } => {
                 precondition(ErrorReason::AccountHasAssignments).with("count", count)
             }

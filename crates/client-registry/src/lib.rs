@@ -11,6 +11,7 @@ mod hand_over;
 mod industry;
 mod service;
 mod territory;
+mod vacancy;
 
 pub use account::credit_code;
 pub use service::{MIGRATOR, SCHEMA, serve};

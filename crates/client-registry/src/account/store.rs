@@ -15,7 +15,7 @@ use super::tier::Period;
 
 /// Refusal of an account that does not exist for a scope.
 pub(super) fn not_found(value: &impl ToString) -> Error {
-    Error::NotFound { resource: "account", value: value.to_string() }
+    Error::not_found("account", value.to_string())
 }
 
 /// The accounts of some ids that lie in the scope, in no order.

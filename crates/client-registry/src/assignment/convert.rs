@@ -74,7 +74,7 @@ pub(crate) fn reason_text(field: &str, value: &str) -> Result<String, Violation>
 }
 
 /// A reason that may be missing.
-fn optional_reason(field: &str, value: &str) -> Result<Option<String>, Violation> {
+pub(crate) fn optional_reason(field: &str, value: &str) -> Result<Option<String>, Violation> {
     Ok(Some(text(field, value, 0, MAX_REASON)?).filter(|reason| !reason.is_empty()))
 }
 

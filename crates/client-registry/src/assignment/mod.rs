@@ -12,8 +12,8 @@ mod model;
 mod rpc;
 pub(crate) mod store;
 
-pub(crate) use convert::{event, reason_text};
+pub(crate) use convert::{channel_name, event, optional_reason, reason_text, tier_name, unmet};
 pub(crate) use departure::end_all_of;
-pub(crate) use desk::Desk;
-pub(crate) use model::{Assignment, territory_code};
+pub(crate) use desk::{Desk, Wish};
+pub(crate) use model::{Assignment, Role, territory_code};
 pub(crate) use rpc::AssignmentRpc;

@@ -17,7 +17,7 @@ use tonic::{Request, Response, Status};
 use super::desk::Desk;
 use super::model::Assignment as Row;
 use super::{convert, store};
-use crate::hand_over;
+use crate::hand_over::{Order, carry_out};
 use crate::{account, day};
 
 /// Serves assignments.
@@ -102,7 +102,8 @@ impl AssignmentService for AssignmentRpc {
         check_etag(&request.etag, desk.open.get(&wish.account_id).map_or(0, |current| current.version))?;
         desk.check(&wish, true)?;
         let opened = desk.opened(id, &wish, Some(&reason), call.now)?;
-        let done = hand_over::carry_out(&mut transaction, &call, &desk, vec![opened], &reason, None).await?;
+        let order = Order { id: guanxi_db::new_id(call.now), reason: &reason, note: None };
+        let done = carry_out(&mut transaction, &call, &desk, vec![opened], order).await?;
         let position = self.resources.commit(transaction, &call, done.events).await?;
         let assignment = done.opened.first().map(convert::wire);
         Ok(Response::new(HandOverAccountResponse { assignment, position }))

@@ -100,6 +100,28 @@ pub(super) async fn lock_managers(
     Ok(found)
 }
 
+/// Refuses a manager that does not exist for this scope, for what belongs to it.
+pub(crate) async fn check_manager(connection: &mut PgConnection, scope: &Scope, id: Uuid) -> Result<(), Error> {
+    let path = sqlx::query_scalar!("select territory_path from client_registry.account_manager where id = $1", id);
+    let path = path.fetch_optional(connection).await?.filter(|path| scope.contains(path));
+    path.map(|_| ()).ok_or_else(|| Error::not_found("account_manager", id))
+}
+
+/// The accounts of the scope whose open PRIMARY a manager is, in the order of the assignments.
+pub(crate) async fn portfolio(
+    connection: &mut PgConnection,
+    scope: &Scope,
+    manager_id: Uuid,
+) -> Result<Vec<Uuid>, Error> {
+    let rows = sqlx::query!(
+        "select account_id, territory_path from client_registry.assignment \
+         where account_manager_id = $1 and role = 'PRIMARY' and end_date is null order by id",
+        manager_id,
+    );
+    let rows = rows.fetch_all(connection).await?.into_iter().filter(|row| scope.contains(&row.territory_path));
+    Ok(rows.map(|row| row.account_id).collect())
+}
+
 /// Number of open PRIMARYs of managers.
 pub(crate) async fn loads(connection: &mut PgConnection, ids: &[Uuid]) -> Result<HashMap<Uuid, i64>, Error> {
     let rows = sqlx::query!(

@@ -13,6 +13,13 @@ use super::{convert, store};
 use crate::assignment::{self, Assignment, Desk, store as assignments};
 use crate::day;
 
+/// What is ordered about a hand-over.
+pub(crate) struct Order<'a> {
+    pub(crate) id: Uuid,
+    pub(crate) reason: &'a str,
+    pub(crate) note: Option<String>,
+}
+
 /// What was done.
 pub(crate) struct Done {
     pub(super) hand_over: HandOver,
@@ -26,10 +33,9 @@ pub(crate) async fn carry_out(
     call: &Call,
     desk: &Desk,
     mut opened: Vec<Assignment>,
-    reason: &str,
-    note: Option<String>,
+    order: Order<'_>,
 ) -> Result<Done, Error> {
-    let id = guanxi_db::new_id(call.now);
+    let Order { id, reason, note } = order;
     let before: Vec<&Assignment> = opened.iter().filter_map(|next| desk.open.get(&next.account_id)).collect();
     let mut closed = Vec::with_capacity(before.len());
     for current in &before {

@@ -6,6 +6,9 @@
 mod carry;
 mod convert;
 mod model;
+mod rpc;
 mod store;
+mod transfer;
 
-pub(crate) use carry::carry_out;
+pub(crate) use carry::{Order, carry_out};
+pub(crate) use rpc::HandOverRpc;

@@ -243,7 +243,7 @@ async fn of_a_hundred_hand_overs_at_once_one_primary_remains() {
     let done = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
     // Only who has it already does not get it.
     assert!(
-        outcomes.iter().flat_map(|outcome| outcome.as_ref().err()).all(|status| reason(status) == "PRIMARY_EXISTS")
+        outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).all(|status| reason(status) == "PRIMARY_EXISTS")
     );
     assert_eq!(service.listed(&format!("account_id = {account} AND role = PRIMARY AND state = OPEN")).await.len(), 1);
     let mut admin = service.database.admin().await;

@@ -10,6 +10,9 @@ const CLOSE: &str = "AssignmentService/CloseAssignment";
 const HAND_OVER: &str = "AssignmentService/HandOverAccount";
 const FIND: &str = "AssignmentService/FindResponsible";
 const LIST: &str = "AssignmentService/ListAssignments";
+const TRANSFER: &str = "HandOverService/TransferAccounts";
+const VACANT: &str = "VacancyService/ListVacantAccounts";
+const SUGGEST: &str = "VacancyService/SuggestAssignments";
 const DEPART: &str = "AccountManagerService/DepartAccountManager";
 const REINSTATE: &str = "AccountManagerService/ReinstateAccountManager";
 const POLICY: &str = "AssignmentPolicyService/UpdateAssignmentPolicy";
@@ -18,13 +21,34 @@ fn open(account: &str, manager: &str) -> Json {
     json!({"accountId": account, "accountManagerId": manager, "role": "ASSIGNMENT_ROLE_PRIMARY"})
 }
 
+fn pair(account: &str, manager: &str) -> Json {
+    json!({"accountId": account, "accountManagerId": manager})
+}
+
+fn transfers(pairs: &[Json]) -> Json {
+    json!({"transfers": {"transfers": pairs}, "reason": "调整"})
+}
+
+fn portfolio(from: &str, to: &str) -> Json {
+    json!({"portfolio": {"fromAccountManagerId": from, "toAccountManagerId": to}, "reason": "离职"})
+}
+
 fn with(mut request: Json, field: &str, value: &str) -> Json {
     request[field] = json!(value);
     request
 }
 
 pub(crate) fn cases(world: &World) -> Vec<Case> {
-    [gates(world), openings(world), endings(world), policies()].into_iter().flatten().collect()
+    let all = [
+        gates(world),
+        openings(world),
+        hand_overs_and_questions(world),
+        endings(world),
+        malformed_transfers(world),
+        untransferable(world),
+        policies(),
+    ];
+    all.into_iter().flatten().collect()
 }
 
 fn gates(world: &World) -> Vec<Case> {
@@ -109,6 +133,12 @@ fn openings(world: &World) -> Vec<Case> {
         not_found("a manager that nobody has", OPEN, open(&world.known, NOBODY)),
         not_found("a manager out of sight", OPEN, open(&world.known, &world.manager_outside)).by_director(),
         not_found("an account out of sight", OPEN, open(&world.outside, &world.manager)).by_director(),
+    ]
+}
+
+fn hand_overs_and_questions(world: &World) -> Vec<Case> {
+    let not_found = |name, method, request| refusal(name, method, request, Code::NotFound, "RESOURCE_NOT_FOUND");
+    vec![
         fields(
             "nothing to hand over",
             HAND_OVER,
@@ -189,6 +219,79 @@ fn endings(world: &World) -> Vec<Case> {
         refusal("who departed", DEPART, json!({"id": world.departed, "reason": "离职"}), forbidden, "STATE_FORBIDS"),
         fields("an empty request", REINSTATE, json!({}), &[("id", "REQUIRED"), ("reason", "REQUIRED")]),
         refusal("who is there", REINSTATE, json!({"id": world.manager, "reason": "返岗"}), forbidden, "STATE_FORBIDS"),
+    ]
+}
+
+fn malformed_transfers(world: &World) -> Vec<Case> {
+    let pair = |account: &str, manager: &str| json!({"accountId": account, "accountManagerId": manager});
+    let transfers = |pairs: &[Json]| json!({"transfers": {"transfers": pairs}, "reason": "调整"});
+    let portfolio = |from: &str, to: &str| json!({"portfolio": {"fromAccountManagerId": from, "toAccountManagerId": to}, "reason": "离职"});
+    let many = vec![pair(&world.known, &world.manager); 1_001];
+    vec![
+        fields("an empty request", TRANSFER, json!({}), &[("accounts", "REQUIRED"), ("reason", "REQUIRED")]),
+        fields("no transfers", TRANSFER, transfers(&[]), &[("transfers.transfers", "REQUIRED")]),
+        fields("too many", TRANSFER, transfers(&many), &[("transfers.transfers", "TOO_MANY")]),
+        fields(
+            "the same account twice, and no manager",
+            TRANSFER,
+            transfers(&[pair(&world.known, &world.manager), pair(&world.known, ""), pair("1", &world.junior)]),
+            &[
+                ("transfers.transfers[1].account_manager_id", "REQUIRED"),
+                ("transfers.transfers[1].account_id", "DUPLICATE"),
+                ("transfers.transfers[2].account_id", "FORMAT"),
+            ],
+        ),
+        fields(
+            "a portfolio of nobody",
+            TRANSFER,
+            portfolio("", "x"),
+            &[("portfolio.from_account_manager_id", "REQUIRED"), ("portfolio.to_account_manager_id", "FORMAT")],
+        ),
+    ]
+}
+
+fn untransferable(world: &World) -> Vec<Case> {
+    let not_found = |name, request| refusal(name, TRANSFER, request, Code::NotFound, "RESOURCE_NOT_FOUND");
+    let forbidden = Code::FailedPrecondition;
+    vec![
+        not_found("an account that nobody has", transfers(&[pair(NOBODY, &world.manager)])),
+        not_found("a manager out of sight", transfers(&[pair(&world.known, &world.full)])).by_director(),
+        not_found("a portfolio out of sight", portfolio(&world.full, &world.manager)).by_director(),
+        refusal("an empty portfolio", TRANSFER, portfolio(&world.junior, &world.manager), forbidden, "PORTFOLIO_EMPTY"),
+        unmet(
+            "each wrong one by its index",
+            TRANSFER,
+            transfers(&[
+                pair(&world.known, &world.manager),
+                pair(&world.small, &world.junior),
+                pair(&world.active, &world.departed),
+            ]),
+            &[
+                ("transfers.transfers[1]", "CHANNEL_WRONG_FOR_TIER"),
+                ("transfers.transfers[2]", "MANAGER_NOT_IN_SERVICE"),
+                ("transfers.transfers[2]", "GRADE_TOO_LOW"),
+            ],
+        ),
+        unmet(
+            "a portfolio to who may not have it",
+            TRANSFER,
+            portfolio(&world.manager, &world.junior),
+            &[(&format!("account/{}", world.active), "GRADE_TOO_LOW")],
+        ),
+        fields(
+            "no accounts",
+            SUGGEST,
+            json!({"maxAccounts": -1}),
+            &[("accounts", "REQUIRED"), ("max_accounts", "OUT_OF_RANGE")],
+        ),
+        refusal(
+            "nobody's accounts",
+            SUGGEST,
+            json!({"accountManagerId": NOBODY}),
+            Code::NotFound,
+            "RESOURCE_NOT_FOUND",
+        ),
+        fields("a name", VACANT, json!({"filter": "legal_name = x"}), &[("filter", "FILTER_FIELD_UNKNOWN")]),
     ]
 }
 

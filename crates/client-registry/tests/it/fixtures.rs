@@ -43,6 +43,8 @@ pub(crate) enum Need {
     Pair,
     /// An account in the city with a PRIMARY, and another manager; the request gets the ids of account, assignment and other manager.
     Assignment,
+    /// A hand-over in the city; the request gets its id.
+    HandOver,
     /// A grid in the city; the request gets its code.
     Territory,
 }
@@ -84,6 +86,11 @@ impl Need {
                 let other = service.manager(employee(&format!("E{number}b"), place.city)).await.unwrap();
                 let assignment = service.assign(&account.id, &manager.id).await.unwrap();
                 format!("{} {} {}", account.id, assignment.id, other.id)
+            }
+            Need::HandOver => {
+                let account = service.account(named(&format!("样例第{number}公司"), place.city)).await.unwrap();
+                let manager = service.manager(employee(&format!("E{number}"), place.city)).await.unwrap();
+                service.hand_over(&account.id, &manager.id, "").await.unwrap().hand_over_id
             }
             Need::Territory => service.territory(&format!("g{number}"), "GRID", place.city).await.unwrap().code,
         }
@@ -231,6 +238,29 @@ pub(crate) const FIXTURES: &[Fixture] = &[
         Need::Assignment,
         NOT_FOUND,
         |_, fresh| json!({"accountId": part(fresh, 0)}),
+    ),
+    fixture("HandOverService/TransferAccounts", Need::Assignment, NOT_FOUND, |_, fresh| {
+        let transfer = json!({"accountId": part(fresh, 0), "accountManagerId": part(fresh, 2)});
+        json!({"transfers": {"transfers": [transfer]}, "reason": "调整"})
+    }),
+    fixture("HandOverService/GetHandOver", Need::HandOver, NOT_FOUND, |_, id| json!({"id": id})),
+    fixture(
+        "HandOverService/ListHandOvers",
+        Need::HandOver,
+        NOT_FOUND,
+        |place, _| json!({"territoryCode": place.city}),
+    ),
+    fixture(
+        "VacancyService/ListVacantAccounts",
+        Need::Account,
+        NOT_FOUND,
+        |place, _| json!({"territoryCode": place.city}),
+    ),
+    fixture(
+        "VacancyService/SuggestAssignments",
+        Need::Account,
+        NOT_FOUND,
+        |place, _| json!({"territoryCode": place.city}),
     ),
     fixture("AssignmentPolicyService/GetAssignmentPolicy", Need::Name, Outside::Same, |_, _| json!({})),
     fixture(

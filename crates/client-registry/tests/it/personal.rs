@@ -105,7 +105,7 @@ impl World {
                 self.change("AccountManagerService/UpdateAccountManager", &manager).await;
                 self.change("AccountManagerService/DeleteAccountManager", &json!({ "id": fresh })).await;
             }
-            Need::Name | Need::Territory => {}
+            Need::Name | Need::HandOver | Need::Territory => {}
         }
         (fixture.request)(INSIDE, &fresh)
     }

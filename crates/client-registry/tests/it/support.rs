@@ -8,7 +8,9 @@ use guanxi_proto::client_registry::v1::account_manager_service_client::AccountMa
 use guanxi_proto::client_registry::v1::account_service_client::AccountServiceClient;
 use guanxi_proto::client_registry::v1::assignment_policy_service_client::AssignmentPolicyServiceClient;
 use guanxi_proto::client_registry::v1::assignment_service_client::AssignmentServiceClient;
+use guanxi_proto::client_registry::v1::hand_over_service_client::HandOverServiceClient;
 use guanxi_proto::client_registry::v1::territory_service_client::TerritoryServiceClient;
+use guanxi_proto::client_registry::v1::vacancy_service_client::VacancyServiceClient;
 use guanxi_proto::client_registry::v1::*;
 use guanxi_proto::events::v1::change_service_client::ChangeServiceClient;
 use guanxi_proto::events::v1::event_feed_service_client::EventFeedServiceClient;
@@ -81,6 +83,14 @@ impl Service {
 
     pub(crate) fn assignments(&self) -> AssignmentServiceClient<Channel> {
         AssignmentServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn hand_overs(&self) -> HandOverServiceClient<Channel> {
+        HandOverServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn vacancies(&self) -> VacancyServiceClient<Channel> {
+        VacancyServiceClient::new(self.channel.clone())
     }
 
     pub(crate) fn policies(&self) -> AssignmentPolicyServiceClient<Channel> {
