@@ -15,7 +15,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use crate::refused::{World, check_refusal};
-use crate::support::{Service, channel, eventually, named, number, reason, rows, serve_at};
+use crate::support::{Service, channel, eventually, metadata, named, number, reason, rows, serve_at};
 use crate::wire::{self, Caller};
 use crate::{bad_account, bad_assignment, bad_bytes, bad_import, bad_input, identity};
 
@@ -23,12 +23,13 @@ use crate::{bad_account, bad_assignment, bad_bytes, bad_import, bad_input, ident
 const NEVER: [(&str, &str); 2] =
     [("UNSPECIFIED", "is never sent"), ("CANCELLED", "is for the log: whoever gave up reads no answer")];
 /// The reasons that the tests of this file provoke.
-const UNDER_STRAIN: [(Code, &str); 5] = [OVERLOADED, DEADLINE, UNAVAILABLE, CONFLICT, INTERNAL];
+const UNDER_STRAIN: [(Code, &str); 6] = [OVERLOADED, DEADLINE, UNAVAILABLE, CONFLICT, INTERNAL, LOST];
 const OVERLOADED: (Code, &str) = (Code::ResourceExhausted, "OVERLOADED");
 const DEADLINE: (Code, &str) = (Code::DeadlineExceeded, "DEADLINE_EXCEEDED");
 const UNAVAILABLE: (Code, &str) = (Code::Unavailable, "UNAVAILABLE");
 const CONFLICT: (Code, &str) = (Code::Aborted, "CONFLICT");
 const INTERNAL: (Code, &str) = (Code::Internal, "INTERNAL");
+const LOST: (Code, &str) = (Code::DataLoss, "EVENTS_MISSING");
 
 const FIELD: &str = "Field violation";
 const ROW: &str = "Row violation";
@@ -179,6 +180,27 @@ async fn a_process_that_stops_says_so_on_its_streams() {
         }
     };
     check(&status, UNAVAILABLE, "en");
+}
+
+#[tokio::test]
+async fn a_feed_ends_where_events_are_missing() {
+    let mut service = Service::with_tree().await;
+    service.stop();
+    let delete = "delete from client_registry.event where position in (3, 4)";
+    rows(&mut service.database.admin().await, delete).await;
+    service.restart().await;
+    for tag in ["zh-CN", "en"] {
+        let mut request = with_token(FollowRequest { after_position: 1, types: Vec::new() }, &service.admin);
+        request.metadata_mut().insert("accept-language", tag.parse().unwrap());
+        let mut stream = service.feed().follow(request).await.unwrap().into_inner();
+        assert_eq!(stream.message().await.unwrap().unwrap().checked_position, 2, "what precedes them is good");
+        let status = stream.message().await.unwrap_err();
+        check(&status, LOST, tag);
+        assert_eq!(
+            (metadata(&status, "after").unwrap(), metadata(&status, "found").unwrap()),
+            ("2".into(), "5".into())
+        );
+    }
 }
 
 #[tokio::test]

@@ -85,7 +85,7 @@ async fn serve(database: &TestDatabase, keys: &Keys) -> (Channel, oneshot::Sende
         },
         cluster: "test".to_owned(),
     };
-    let settings = product_catalog::Settings { service };
+    let settings = product_catalog::Settings { service, client_registry: None, service_key: None };
     let (stop, stopped) = oneshot::channel::<()>();
     // A thread and a runtime of its own, as a process has.
     let listener = listener.into_std().unwrap();
