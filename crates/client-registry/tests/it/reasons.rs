@@ -188,7 +188,7 @@ async fn a_feed_ends_where_events_are_missing() {
     service.stop();
     let delete = "delete from client_registry.event where position in (3, 4)";
     rows(&mut service.database.admin().await, delete).await;
-    service.restart().await;
+    service.restart();
     for tag in ["zh-CN", "en"] {
         let mut request = with_token(FollowRequest { after_position: 1, types: Vec::new() }, &service.admin);
         request.metadata_mut().insert("accept-language", tag.parse().unwrap());
