@@ -5,6 +5,7 @@ mod category;
 mod directory;
 mod error;
 mod event;
+mod offering;
 mod service;
 mod specification;
 mod value;

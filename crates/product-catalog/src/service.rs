@@ -2,6 +2,7 @@
 
 use guanxi_grpc::Services;
 use guanxi_proto::product_catalog::v1::category_service_server::CategoryServiceServer;
+use guanxi_proto::product_catalog::v1::offering_service_server::OfferingServiceServer;
 use guanxi_proto::product_catalog::v1::specification_service_server::SpecificationServiceServer;
 use guanxi_service::{Error, Foundation};
 use sqlx::migrate::Migrator;
@@ -9,6 +10,7 @@ use tokio::net::TcpListener;
 
 use crate::category::CategoryRpc;
 use crate::directory;
+use crate::offering::OfferingRpc;
 use crate::specification::SpecificationRpc;
 
 /// Name of the service's schema.
@@ -38,6 +40,7 @@ pub async fn serve(
     let mut services = Services::default();
     services
         .add(CategoryServiceServer::new(CategoryRpc::new(resources.clone())))
-        .add(SpecificationServiceServer::new(SpecificationRpc::new(resources)));
+        .add(SpecificationServiceServer::new(SpecificationRpc::new(resources.clone())))
+        .add(OfferingServiceServer::new(OfferingRpc::new(resources)));
     foundation.serve(&settings.service, "product-catalog", &directory, services, listener, stop).await
 }
