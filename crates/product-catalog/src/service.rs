@@ -6,6 +6,7 @@ use std::sync::Arc;
 use guanxi_auth::ServiceIdentity;
 use guanxi_grpc::{Peer, PeerError, Services};
 use guanxi_proto::product_catalog::v1::category_service_server::CategoryServiceServer;
+use guanxi_proto::product_catalog::v1::offering_service_server::OfferingServiceServer;
 use guanxi_proto::product_catalog::v1::pricing_service_server::PricingServiceServer;
 use guanxi_proto::product_catalog::v1::specification_service_server::SpecificationServiceServer;
 use guanxi_service::{Error, Foundation};
@@ -14,6 +15,7 @@ use tokio::net::TcpListener;
 
 use crate::category::CategoryRpc;
 use crate::directory;
+use crate::offering::OfferingRpc;
 use crate::pricing::{Keeper, PricingRpc};
 use crate::specification::SpecificationRpc;
 
@@ -78,6 +80,7 @@ pub async fn serve(
     services
         .add(CategoryServiceServer::new(CategoryRpc::new(resources.clone())))
         .add(PricingServiceServer::new(PricingRpc::new(resources.clone(), keeper)))
-        .add(SpecificationServiceServer::new(SpecificationRpc::new(resources)));
+        .add(SpecificationServiceServer::new(SpecificationRpc::new(resources.clone())))
+        .add(OfferingServiceServer::new(OfferingRpc::new(resources)));
     foundation.serve(&settings.service, NAME, &directory, services, listener, stop).await
 }

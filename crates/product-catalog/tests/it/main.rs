@@ -2,5 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
 mod category;
+mod offering;
+mod publishing;
 mod specification;
 mod support;
