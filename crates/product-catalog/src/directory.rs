@@ -174,8 +174,8 @@ mod tests {
         prop::collection::vec(prop_oneof![4 => put, 1 => delete], 1..60)
     }
 
-    fn side(code: &str, parent: &str) -> Option<Territory> {
-        Some(Territory { code: code.to_owned(), parent_code: parent.to_owned(), ..Territory::default() })
+    fn territory(code: &str, parent: &str) -> Territory {
+        Territory { code: code.to_owned(), parent_code: parent.to_owned(), ..Territory::default() }
     }
 
     /// The steps that a tree allows, as events, and the tree after them.
@@ -192,9 +192,9 @@ mod tests {
                     };
                     let inside = |above: &String| above.split('/').any(|step| step == code);
                     let Some(above) = above.filter(|above| !inside(above)) else { continue };
-                    let before = tree.path_of(&code).and_then(|_| side(&code, ""));
+                    let before = tree.path_of(&code).map(|_| territory(&code, ""));
                     tree.put(&code, &format!("{above}{code}/"));
-                    TerritoryChange { before, after: side(&code, &parent) }
+                    TerritoryChange { before, after: Some(territory(&code, &parent)) }
                 }
                 Step::Delete(code) => {
                     let code = format!("T{code}");
@@ -205,7 +205,7 @@ mod tests {
                         continue;
                     }
                     tree.remove(&code);
-                    TerritoryChange { before: side(&code, ""), after: None }
+                    TerritoryChange { before: Some(territory(&code, "")), after: None }
                 }
             };
             let position = i64::try_from(events.len()).unwrap() + 1;
@@ -249,7 +249,7 @@ mod tests {
     async fn an_event_that_does_not_fit_is_no_change() {
         let database = TestDatabase::create(SCHEMA, &MIGRATOR).await;
         let mut connection = database.admin().await;
-        let change = TerritoryChange { before: None, after: side("4403", "44") };
+        let change = TerritoryChange { before: None, after: Some(territory("4403", "44")) };
         let event = Event {
             position: 7,
             subject: "territory/1".to_owned(),
@@ -274,7 +274,7 @@ mod tests {
         let changes = watch::Sender::new(0);
         tokio::spawn(keep_loading(here, paths.clone(), changes.subscribe()));
 
-        let change = TerritoryChange { before: None, after: side("CN", "") };
+        let change = TerritoryChange { before: None, after: Some(territory("CN", "")) };
         let event = Event { position: 1, payload: Some(NewEvent::pack(&change)), ..Event::default() };
         apply(&mut database.admin().await, &[event]).await.unwrap();
         assert_eq!(paths.path_of("CN"), None);
