@@ -2,7 +2,12 @@
 //! quotes from memory.
 
 mod directory;
+mod discount_policy;
 mod error;
+mod event;
+mod reference;
 mod service;
+mod value;
 
+use event::event;
 pub use service::{MIGRATOR, SCHEMA, Settings, serve};

@@ -1,11 +1,13 @@
 //! The assembly of the process.
 
 use guanxi_grpc::Services;
+use guanxi_proto::product_catalog::v1::discount_policy_service_server::DiscountPolicyServiceServer;
 use guanxi_service::{Error, Foundation};
 use sqlx::migrate::Migrator;
 use tokio::net::TcpListener;
 
 use crate::directory;
+use crate::discount_policy::{self, DiscountPolicyRpc};
 
 /// Name of the service's schema.
 pub const SCHEMA: &str = "product_catalog";
@@ -30,7 +32,9 @@ pub async fn serve(
 ) -> Result<(), Error> {
     let foundation = Foundation::lay(&settings.service, SCHEMA, &MIGRATOR).await?;
     let directory = directory::start(&foundation.database).await?;
-    let _resources = foundation.resources(directory.clone());
-    let services = Services::default();
+    let resources = foundation.resources(directory.clone());
+    discount_policy::ensure_default(&resources).await.map_err(|error| Error::Assemble(error.into()))?;
+    let mut services = Services::default();
+    services.add(DiscountPolicyServiceServer::new(DiscountPolicyRpc::new(resources)));
     foundation.serve(&settings.service, "product-catalog", &directory, services, listener, stop).await
 }

@@ -1,0 +1,5 @@
+//! product-catalog through real stubs on a real database.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
+
+mod discount_policy;
+mod support;
