@@ -1,10 +1,10 @@
-//! The events of the catalog, which belongs to no territory.
+//! Events of the catalog.
 
 use guanxi_events::NewEvent;
 use prost::Name;
 use uuid::Uuid;
 
-/// The event of a resource; `kind` is for example `price.created`.
+/// The event of a resource that belongs to the whole operator: it lies in no territory, and names none that must be hidden.
 pub(crate) fn event(kind: &'static str, id: Uuid, version: i64, change: &impl Name) -> NewEvent {
     NewEvent {
         kind,

@@ -1,6 +1,7 @@
 //! What can be sold, to whom and at what price: categories, specifications, offerings, prices, bundles, discount policies, and
 //! quotes from memory.
 
+mod category;
 mod directory;
 mod discount_policy;
 mod error;
@@ -9,5 +10,4 @@ mod reference;
 mod service;
 mod value;
 
-use event::event;
 pub use service::{MIGRATOR, SCHEMA, Settings, serve};

@@ -3,8 +3,12 @@
 use guanxi_db::PgConnection;
 use guanxi_resource::Error;
 
+use crate::category::store as categories;
+
 /// The category of a code is there, and nobody deletes it until the transaction ends.
-#[expect(clippy::unused_async, reason = "categories come with their own migration")]
-pub(crate) async fn share_category(_connection: &mut PgConnection, _code: &str) -> Result<(), Error> {
+pub(crate) async fn share_category(connection: &mut PgConnection, code: &str) -> Result<(), Error> {
+    if categories::lock_live(connection, &[code.to_owned()]).await?.is_empty() {
+        return Err(Error::not_found("category", code));
+    }
     Ok(())
 }

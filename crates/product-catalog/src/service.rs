@@ -1,11 +1,13 @@
 //! The assembly of the process.
 
 use guanxi_grpc::Services;
+use guanxi_proto::product_catalog::v1::category_service_server::CategoryServiceServer;
 use guanxi_proto::product_catalog::v1::discount_policy_service_server::DiscountPolicyServiceServer;
 use guanxi_service::{Error, Foundation};
 use sqlx::migrate::Migrator;
 use tokio::net::TcpListener;
 
+use crate::category::CategoryRpc;
 use crate::directory;
 use crate::discount_policy::{self, DiscountPolicyRpc};
 
@@ -35,6 +37,8 @@ pub async fn serve(
     let resources = foundation.resources(directory.clone());
     discount_policy::ensure_default(&resources).await.map_err(|error| Error::Assemble(error.into()))?;
     let mut services = Services::default();
-    services.add(DiscountPolicyServiceServer::new(DiscountPolicyRpc::new(resources)));
+    services
+        .add(CategoryServiceServer::new(CategoryRpc::new(resources.clone())))
+        .add(DiscountPolicyServiceServer::new(DiscountPolicyRpc::new(resources)));
     foundation.serve(&settings.service, "product-catalog", &directory, services, listener, stop).await
 }

@@ -6,9 +6,9 @@ use guanxi_proto::product_catalog::v1::*;
 use guanxi_test_support::with_token;
 use prost_types::FieldMask;
 use tonic::transport::Channel;
-use tonic::{Code, Request, Status};
+use tonic::{Code, Status};
 
-use crate::support::{Service, named, refusal, serve, text, violations};
+use crate::support::{Service, in_chinese, named, refusal, serve, text, violations};
 
 type Answer = Result<(DiscountPolicy, i64), Status>;
 
@@ -70,21 +70,18 @@ async fn the_default_policy_is_there_once_and_stays() {
     let service = Service::start().await;
     let default = get(&service, by_category("")).await.unwrap();
     assert_eq!(default.authorities, authorities(PERCENTS, [""; 5]));
-    let history = service.changes("discount_policy", &default.id).await;
+    let history = service.history("discount_policy", &default.id).await;
     assert_eq!((history.len(), history[0].actor.as_str()), (1, "service:product-catalog"));
     assert_eq!(history[0].r#type, "guanxi.product_catalog.v1.discount_policy.created");
 
     // Another replica finds it.
-    let (address, _stop) = serve(&service.database, &service.keys).await;
-    let mut other = DiscountPolicyServiceClient::connect(format!("http://{address}")).await.unwrap();
+    let (channel, _stop) = serve(&service.database, &service.keys).await;
+    let mut other = DiscountPolicyServiceClient::new(channel);
     let found = other.get_discount_policy(service.as_admin(by_category(""))).await.unwrap().into_inner();
     assert_eq!(found.discount_policy.unwrap(), default);
 
-    let chinese = {
-        let mut request = Request::new(deletion(&default.id));
-        request.metadata_mut().insert("authorization", format!("Bearer {}", service.admin).parse().unwrap());
-        client(&service).delete_discount_policy(request).await.unwrap_err()
-    };
+    let request = in_chinese(service.as_admin(deletion(&default.id)));
+    let chinese = client(&service).delete_discount_policy(request).await.unwrap_err();
     let english = client(&service).delete_discount_policy(service.as_admin(deletion(&default.id))).await.unwrap_err();
     assert_eq!(refusal(&chinese), (Code::FailedPrecondition, "DEFAULT_POLICY_STAYS".to_owned()));
     assert_eq!(text(&chinese), "默认优惠权限不能删除，只能修改。");
@@ -152,4 +149,56 @@ async fn who_has_a_part_of_the_tree_reads_policies_and_changes_none() {
     assert_eq!(read.into_inner().discount_policy.unwrap(), default);
     let refused = client(&service).delete_discount_policy(with_token(deletion(&default.id), &token)).await.unwrap_err();
     assert_eq!(refusal(&refused), (Code::PermissionDenied, "CATALOG_IS_OPERATOR_WIDE".to_owned()));
+}
+
+#[tokio::test]
+async fn a_category_has_one_policy_that_comes_and_goes_and_keeps_it() {
+    let service = Service::start().await;
+    let none = create(&service, policy("MARKETING"), "").await.unwrap_err();
+    assert_eq!(refusal(&none), (Code::NotFound, "RESOURCE_NOT_FOUND".to_owned()));
+    let category = service.category("MARKETING", "").await.unwrap();
+    let request_id = uuid::Uuid::now_v7().to_string();
+    let (created, position) = create(&service, policy("MARKETING"), &request_id).await.unwrap();
+    assert!(position > 0);
+    assert_eq!(created.authorities, policy("").authorities);
+    assert_eq!(create(&service, policy("MARKETING"), &request_id).await.unwrap(), (created.clone(), 0));
+    assert_eq!(get(&service, by_category("MARKETING")).await.unwrap(), created);
+    let second = create(&service, policy("MARKETING"), "").await.unwrap_err();
+    assert_eq!(refusal(&second), (Code::AlreadyExists, "RESOURCE_EXISTS".to_owned()));
+
+    let renamed = DiscountPolicy { category_code: "OTHER".to_owned(), ..created.clone() };
+    let immutable = violations(&update(&service, renamed, &[]).await.unwrap_err());
+    assert_eq!(immutable, named("discount_policy", &[("category_code", "IMMUTABLE")]));
+    let bare = DiscountPolicy { id: created.id.clone(), etag: created.etag.clone(), ..Default::default() };
+    let (changed, _) = update(&service, bare.clone(), &["reason"]).await.unwrap();
+    assert_eq!((changed.reason.as_str(), &changed.authorities), ("", &created.authorities));
+    let stale = update(&service, bare, &["reason"]).await.unwrap_err();
+    assert_eq!(refusal(&stale), (Code::Aborted, "ETAG_MISMATCH".to_owned()));
+
+    let kept = DeleteCategoryRequest { id: category.id.clone(), ..Default::default() };
+    let refused = service.categories().delete_category(service.as_admin(kept.clone())).await.unwrap_err();
+    assert_eq!(refusal(&refused), (Code::FailedPrecondition, "CATEGORY_NOT_EMPTY".to_owned()));
+    let deletion = deletion(&created.id);
+    client(&service).delete_discount_policy(service.as_admin(deletion.clone())).await.unwrap();
+    let twice = client(&service).delete_discount_policy(service.as_admin(deletion)).await.unwrap_err();
+    assert_eq!(refusal(&twice), (Code::FailedPrecondition, "STATE_FORBIDS".to_owned()));
+    let list = |show_deleted| ListDiscountPoliciesRequest { show_deleted, with_total: true, ..Default::default() };
+    for (show_deleted, total) in [(false, 1), (true, 2)] {
+        let request = service.as_admin(list(show_deleted));
+        let page = client(&service).list_discount_policies(request).await.unwrap().into_inner();
+        assert_eq!((page.total, page.discount_policies[0].category_code.as_str()), (total, ""));
+    }
+
+    // Its category must be there for it to come back.
+    let back = UndeleteDiscountPolicyRequest { id: created.id.clone(), ..Default::default() };
+    service.categories().delete_category(service.as_admin(kept)).await.unwrap();
+    let refused = client(&service).undelete_discount_policy(service.as_admin(back.clone())).await.unwrap_err();
+    assert_eq!(refusal(&refused), (Code::NotFound, "RESOURCE_NOT_FOUND".to_owned()));
+    let undelete = UndeleteCategoryRequest { id: category.id, ..Default::default() };
+    service.categories().undelete_category(service.as_admin(undelete)).await.unwrap();
+    let undeleted = client(&service).undelete_discount_policy(service.as_admin(back.clone())).await.unwrap();
+    assert_eq!(undeleted.into_inner().discount_policy.unwrap().authorities, created.authorities);
+    let twice = client(&service).undelete_discount_policy(service.as_admin(back)).await.unwrap_err();
+    assert_eq!(refusal(&twice), (Code::FailedPrecondition, "STATE_FORBIDS".to_owned()));
+    assert_eq!(service.history("discount_policy", &created.id).await.len(), 4);
 }

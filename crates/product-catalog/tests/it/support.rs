@@ -1,10 +1,11 @@
 //! A service of its own for each test.
 
-use std::net::SocketAddr;
-
 use guanxi_auth::Role;
 use guanxi_proto::events::v1::change_service_client::ChangeServiceClient;
 use guanxi_proto::events::v1::{Change, ListChangesRequest};
+use guanxi_proto::product_catalog::v1::category_service_client::CategoryServiceClient;
+use guanxi_proto::product_catalog::v1::*;
+use guanxi_proto::r#type::v1::LocalizedText;
 use guanxi_test_support::{Keys, TestDatabase, with_token};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -12,7 +13,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
-/// A running service. It stops when it is dropped.
+/// A running service with the territories CN, 440000 and 330000. It stops when it is dropped.
 pub(crate) struct Service {
     pub(crate) database: TestDatabase,
     pub(crate) keys: Keys,
@@ -24,9 +25,16 @@ pub(crate) struct Service {
 impl Service {
     pub(crate) async fn start() -> Self {
         let database = TestDatabase::create(product_catalog::SCHEMA, &product_catalog::MIGRATOR).await;
+        let mut admin = database.admin().await;
+        sqlx::raw_sql(
+            "insert into product_catalog.territory (code, path) \
+             values ('CN', 'CN/'), ('440000', 'CN/440000/'), ('330000', 'CN/330000/')",
+        )
+        .execute(&mut admin)
+        .await
+        .unwrap();
         let keys = Keys::new();
-        let (address, stop) = serve(&database, &keys).await;
-        let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
+        let (channel, stop) = serve(&database, &keys).await;
         let admin = keys.token("E0001", &[(Role::Administrator, "*")]);
         Self { database, keys, channel, admin, _stop: stop }
     }
@@ -35,20 +43,32 @@ impl Service {
         with_token(message, &self.admin)
     }
 
+    pub(crate) fn categories(&self) -> CategoryServiceClient<Channel> {
+        CategoryServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn changes(&self) -> ChangeServiceClient<Channel> {
+        ChangeServiceClient::new(self.channel.clone())
+    }
+
     /// What became of a resource, newest first.
-    pub(crate) async fn changes(&self, noun: &str, id: &str) -> Vec<Change> {
+    pub(crate) async fn history(&self, noun: &str, id: &str) -> Vec<Change> {
         let request = ListChangesRequest { subject: format!("{noun}/{id}"), ..Default::default() };
-        let mut changes = ChangeServiceClient::new(self.channel.clone());
-        changes.list_changes(self.as_admin(request)).await.unwrap().into_inner().changes
+        self.changes().list_changes(self.as_admin(request)).await.unwrap().into_inner().changes
+    }
+
+    pub(crate) async fn category(&self, code: &str, parent_code: &str) -> Result<Category, Status> {
+        let request = CreateCategoryRequest { category: Some(category(code, parent_code)), request_id: String::new() };
+        Ok(self.categories().create_category(self.as_admin(request)).await?.into_inner().category.unwrap())
     }
 }
 
 /// Starts one more process' worth of service on a database.
-pub(crate) async fn serve(database: &TestDatabase, keys: &Keys) -> (SocketAddr, oneshot::Sender<()>) {
+pub(crate) async fn serve(database: &TestDatabase, keys: &Keys) -> (Channel, oneshot::Sender<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let service = guanxi_service::Settings {
-        grpc: guanxi_grpc::Settings { listen: address, jwks: keys.jwks(), max_calls: 512, max_streams: 2_000 },
+        grpc: guanxi_grpc::Settings { listen: address, jwks: keys.jwks(), max_calls: 512, max_streams: 200 },
         database: guanxi_db::Settings {
             database_url: database.service_url(),
             owner_database_url: None,
@@ -65,19 +85,45 @@ pub(crate) async fn serve(database: &TestDatabase, keys: &Keys) -> (SocketAddr, 
             let stopped = async {
                 let _ = stopped.await;
             };
-            let listener = TcpListener::from_std(listener)?;
-            Ok(product_catalog::serve(&settings, Some(listener), stopped).await?)
+            Ok(product_catalog::serve(&settings, Some(TcpListener::from_std(listener)?), stopped).await?)
         });
         outcome.map_err(|error| error.to_string()).unwrap();
     });
-    (address, stop)
+    (Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy(), stop)
+}
+
+/// A name in both languages.
+pub(crate) fn name(zh: &str, en: &str) -> LocalizedText {
+    LocalizedText { zh: zh.to_owned(), en: en.to_owned() }
+}
+
+/// A category with everything that one must have.
+pub(crate) fn category(code: &str, parent_code: &str) -> Category {
+    let top = parent_code.is_empty();
+    Category {
+        code: code.to_owned(),
+        name: Some(name(&format!("分类{code}"), "")),
+        parent_code: parent_code.to_owned(),
+        functional_class: if top { FunctionalClass::OfficeManagement.into() } else { 0 },
+        strategic_class: if top { StrategicClass::Foundation.into() } else { 0 },
+        ..Default::default()
+    }
+}
+
+/// The reason of a refusal.
+pub(crate) fn reason(status: &Status) -> String {
+    let details = status.get_error_details();
+    details.error_info().unwrap_or_else(|| panic!("no ErrorInfo: {status:?}")).reason.clone()
 }
 
 /// Code and reason of a refusal.
 pub(crate) fn refusal(status: &Status) -> (Code, String) {
-    let details = status.get_error_details();
-    let info = details.error_info().unwrap_or_else(|| panic!("no ErrorInfo: {status:?}"));
-    (status.code(), info.reason.clone())
+    (status.code(), reason(status))
+}
+
+/// What a refusal says in the language that was asked for.
+pub(crate) fn text(status: &Status) -> String {
+    status.get_error_details().localized_message().unwrap().message.clone()
 }
 
 /// Field and reason of every violation.
@@ -87,12 +133,13 @@ pub(crate) fn violations(status: &Status) -> Vec<(String, String)> {
     violations.iter().map(|violation| (violation.field.clone(), violation.reason.clone())).collect()
 }
 
-/// What is said to people, in the language that was asked for.
-pub(crate) fn text(status: &Status) -> String {
-    status.get_error_details().localized_message().unwrap().message.clone()
+/// The same request by somebody who reads Chinese.
+pub(crate) fn in_chinese<T>(mut request: Request<T>) -> Request<T> {
+    request.metadata_mut().insert("accept-language", "zh-CN".parse().unwrap());
+    request
 }
 
-/// What violations are expected, below a message of the request.
+/// The violations that are expected of fields of a message.
 pub(crate) fn named(message: &str, fields: &[(&str, &str)]) -> Vec<(String, String)> {
     fields.iter().map(|(field, reason)| (format!("{message}.{field}"), (*reason).to_owned())).collect()
 }
