@@ -8,6 +8,7 @@ mod error;
 mod event;
 mod reference;
 mod service;
+mod specification;
 mod value;
 
 pub use service::{MIGRATOR, SCHEMA, Settings, serve};

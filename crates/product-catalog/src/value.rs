@@ -34,6 +34,16 @@ pub(crate) fn code(field: &str, value: &str) -> Result<String, Violation> {
     }
 }
 
+/// A decimal number of at most so many digits, of which at most so many are places.
+pub(crate) fn decimal(value: &str, digits: usize, places: usize) -> Option<Decimal> {
+    let unsigned = value.strip_prefix('-').unwrap_or(value);
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
+    let written = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let length = if unsigned.contains('.') { whole.len() + fraction.len() } else { whole.len() };
+    let fits = written(whole) && written(fraction) && length <= digits && fraction.len() <= places.max(1);
+    if fits { Decimal::from_str_exact(value).ok() } else { None }
+}
+
 /// A text in both languages on the wire.
 pub(crate) fn localized(zh: &str, en: Option<&str>) -> LocalizedText {
     LocalizedText { zh: zh.to_owned(), en: en.unwrap_or_default().to_owned() }
@@ -41,19 +51,21 @@ pub(crate) fn localized(zh: &str, en: Option<&str>) -> LocalizedText {
 
 /// A share in percent from 0 to 100 with at most 2 places.
 pub(crate) fn percent(field: &str, value: &str) -> Result<Decimal, Violation> {
-    decimal(field, value, 2, Decimal::ZERO, Decimal::ONE_HUNDRED)
+    bounded(field, value, 2, Decimal::ZERO, Decimal::ONE_HUNDRED)
 }
 
-/// A decimal number within bounds with at most so many places: digits, a point between digits, perhaps a minus before them.
-pub(crate) fn decimal(field: &str, value: &str, places: u32, min: Decimal, max: Decimal) -> Result<Decimal, Violation> {
+/// A decimal number within bounds with at most so many places, without zeros at its end.
+pub(crate) fn bounded(
+    field: &str,
+    value: &str,
+    places: usize,
+    min: Decimal,
+    max: Decimal,
+) -> Result<Decimal, Violation> {
     if value.is_empty() {
         return Err(Violation::required(field));
     }
-    let digits = |text: &str| !text.is_empty() && text.len() <= 18 && text.bytes().all(|byte| byte.is_ascii_digit());
-    let number = value.strip_prefix('-').unwrap_or(value);
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
-    let parsed = (digits(whole) && digits(fraction)).then(|| value.parse::<Decimal>().ok()).flatten();
-    match parsed.map(|number| number.normalize()).filter(|number| number.scale() <= places) {
+    match decimal(value, 15, places).map(|number| number.normalize()) {
         None => Err(Violation::new(field, ErrorReason::Format)
             .with("value", value)
             .with("expected", format!("a decimal number with at most {places} places, 12.5"))),
@@ -106,12 +118,24 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_read_exactly_or_refused() {
-        for (value, read) in [("0", "0"), ("12.50", "12.5"), ("-0", "0"), ("100", "100")] {
-            assert_eq!(percent("percent", value).unwrap(), read.parse().unwrap(), "{value}");
+    fn a_decimal_is_read_exactly_or_not_at_all() {
+        for good in ["0", "-1.5", "12345678901.2345", "100000000000000", "0.0001"] {
+            assert_eq!(decimal(good, 15, 4).map(|value| value.to_string()).as_deref(), Some(good));
         }
-        for wrong in ["", " 1", "1,5", "1.", ".5", "+1", "1e1", "1_0", "-1", "100.01", "12.345", "１"] {
-            assert!(percent("percent", wrong).is_err(), "{wrong}");
+        for bad in ["", "-", ".5", "5.", "+1", "1e3", "1_000", "1,5", "0.00001", "1234567890123456", "１", " 1"] {
+            assert_eq!(decimal(bad, 15, 4), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_share_is_a_percentage_or_refused() {
+        for (value, read) in [("0", "0"), ("12.50", "12.5"), ("-0", "0"), ("100", "100")] {
+            assert_eq!(percent("percent", value).unwrap().to_string(), read);
+        }
+        for (wrong, reason) in
+            [("", "REQUIRED"), ("12.345", "FORMAT"), ("-1", "OUT_OF_RANGE"), ("100.01", "OUT_OF_RANGE")]
+        {
+            assert_eq!(percent("percent", wrong).unwrap_err().reason.name(), reason, "{wrong}");
         }
     }
 }

@@ -164,7 +164,7 @@ fn authority(field: &str, sent: &pb::DiscountAuthority) -> Result<(AuthorityLeve
     let min_margin = match sent.min_margin_percent.as_str() {
         "" => None,
         margin => {
-            Some(value::decimal(&format!("{field}.min_margin_percent"), margin, 2, MIN_MARGIN, Decimal::ONE_HUNDRED)?)
+            Some(value::bounded(&format!("{field}.min_margin_percent"), margin, 2, MIN_MARGIN, Decimal::ONE_HUNDRED)?)
         }
     };
     Ok((level, Authority { max_discount, min_margin }))

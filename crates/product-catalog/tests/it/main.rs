@@ -3,4 +3,5 @@
 
 mod category;
 mod discount_policy;
+mod specification;
 mod support;

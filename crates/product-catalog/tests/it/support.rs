@@ -4,6 +4,7 @@ use guanxi_auth::Role;
 use guanxi_proto::events::v1::change_service_client::ChangeServiceClient;
 use guanxi_proto::events::v1::{Change, ListChangesRequest};
 use guanxi_proto::product_catalog::v1::category_service_client::CategoryServiceClient;
+use guanxi_proto::product_catalog::v1::specification_service_client::SpecificationServiceClient;
 use guanxi_proto::product_catalog::v1::*;
 use guanxi_proto::r#type::v1::LocalizedText;
 use guanxi_test_support::{Keys, TestDatabase, with_token};
@@ -11,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
-use tonic_types::StatusExt;
+use tonic_types::{FieldViolation, StatusExt};
 
 /// A running service with the territories CN, 440000 and 330000. It stops when it is dropped.
 pub(crate) struct Service {
@@ -47,6 +48,10 @@ impl Service {
         CategoryServiceClient::new(self.channel.clone())
     }
 
+    pub(crate) fn specifications(&self) -> SpecificationServiceClient<Channel> {
+        SpecificationServiceClient::new(self.channel.clone())
+    }
+
     pub(crate) fn changes(&self) -> ChangeServiceClient<Channel> {
         ChangeServiceClient::new(self.channel.clone())
     }
@@ -60,6 +65,18 @@ impl Service {
     pub(crate) async fn category(&self, code: &str, parent_code: &str) -> Result<Category, Status> {
         let request = CreateCategoryRequest { category: Some(category(code, parent_code)), request_id: String::new() };
         Ok(self.categories().create_category(self.as_admin(request)).await?.into_inner().category.unwrap())
+    }
+
+    pub(crate) async fn specification(
+        &self,
+        code: &str,
+        characteristics: Vec<Characteristic>,
+    ) -> Result<Specification, Status> {
+        let name = Some(name(&format!("规格{code}"), ""));
+        let specification = Specification { code: code.to_owned(), name, characteristics, ..Default::default() };
+        let request = CreateSpecificationRequest { specification: Some(specification), request_id: String::new() };
+        let created = self.specifications().create_specification(self.as_admin(request)).await?;
+        Ok(created.into_inner().specification.unwrap())
     }
 }
 
@@ -110,6 +127,11 @@ pub(crate) fn category(code: &str, parent_code: &str) -> Category {
     }
 }
 
+/// A characteristic of a kind, with nothing else.
+pub(crate) fn characteristic(code: &str, kind: CharacteristicKind) -> Characteristic {
+    Characteristic { code: code.to_owned(), name: Some(name(code, "")), kind: kind.into(), ..Default::default() }
+}
+
 /// The reason of a refusal.
 pub(crate) fn reason(status: &Status) -> String {
     let details = status.get_error_details();
@@ -131,6 +153,14 @@ pub(crate) fn violations(status: &Status) -> Vec<(String, String)> {
     let details = status.get_error_details();
     let violations = &details.bad_request().unwrap_or_else(|| panic!("no BadRequest: {status:?}")).field_violations;
     violations.iter().map(|violation| (violation.field.clone(), violation.reason.clone())).collect()
+}
+
+/// Field and text of every violation.
+pub(crate) fn texts(status: &Status) -> Vec<(String, String)> {
+    let details = status.get_error_details();
+    let violations = &details.bad_request().unwrap_or_else(|| panic!("no BadRequest: {status:?}")).field_violations;
+    let text = |violation: &FieldViolation| violation.localized_message.clone().unwrap().message;
+    violations.iter().map(|violation| (violation.field.clone(), text(violation))).collect()
 }
 
 /// The same request by somebody who reads Chinese.
