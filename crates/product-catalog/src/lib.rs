@@ -6,6 +6,7 @@ mod directory;
 mod discount_policy;
 mod error;
 mod event;
+mod offering;
 mod reference;
 mod service;
 mod specification;

@@ -3,6 +3,7 @@
 use guanxi_grpc::Services;
 use guanxi_proto::product_catalog::v1::category_service_server::CategoryServiceServer;
 use guanxi_proto::product_catalog::v1::discount_policy_service_server::DiscountPolicyServiceServer;
+use guanxi_proto::product_catalog::v1::offering_service_server::OfferingServiceServer;
 use guanxi_proto::product_catalog::v1::specification_service_server::SpecificationServiceServer;
 use guanxi_service::{Error, Foundation};
 use sqlx::migrate::Migrator;
@@ -11,6 +12,7 @@ use tokio::net::TcpListener;
 use crate::category::CategoryRpc;
 use crate::directory;
 use crate::discount_policy::{self, DiscountPolicyRpc};
+use crate::offering::OfferingRpc;
 use crate::specification::SpecificationRpc;
 
 /// Name of the service's schema.
@@ -41,7 +43,8 @@ pub async fn serve(
     let mut services = Services::default();
     services
         .add(CategoryServiceServer::new(CategoryRpc::new(resources.clone())))
-        .add(DiscountPolicyServiceServer::new(DiscountPolicyRpc::new(resources.clone())))
-        .add(SpecificationServiceServer::new(SpecificationRpc::new(resources)));
+        .add(SpecificationServiceServer::new(SpecificationRpc::new(resources.clone())))
+        .add(OfferingServiceServer::new(OfferingRpc::new(resources.clone())))
+        .add(DiscountPolicyServiceServer::new(DiscountPolicyRpc::new(resources)));
     foundation.serve(&settings.service, "product-catalog", &directory, services, listener, stop).await
 }

@@ -4,6 +4,8 @@ use guanxi_grpc::Violation;
 use guanxi_proto::errors::v1::ErrorReason;
 use guanxi_proto::r#type::v1::LocalizedText;
 use rust_decimal::Decimal;
+use time::macros::format_description;
+use time::{Date, OffsetDateTime, UtcOffset};
 use uuid::Uuid;
 
 /// What a resource with a code is asked for by.
@@ -42,6 +44,39 @@ pub(crate) fn decimal(value: &str, digits: usize, places: usize) -> Option<Decim
     let length = if unsigned.contains('.') { whole.len() + fraction.len() } else { whole.len() };
     let fits = written(whole) && written(fraction) && length <= digits && fraction.len() <= places.max(1);
     if fits { Decimal::from_str_exact(value).ok() } else { None }
+}
+
+/// A day, ISO 8601.
+pub(crate) fn day(field: &str, value: &str) -> Result<Date, Violation> {
+    let day = Date::parse(value, format_description!("[year]-[month]-[day]")).ok().filter(|_| value.len() == 10);
+    day.ok_or_else(|| {
+        let wrong = Violation::new(field, ErrorReason::Format).with("value", value);
+        wrong.with("expected", "an ISO 8601 date such as 2025-01-31")
+    })
+}
+
+/// The day of an instant: Asia/Shanghai, which has had no daylight saving time since 1991.
+pub(crate) fn today(now: OffsetDateTime) -> Date {
+    now.to_offset(UtcOffset::from_hms(8, 0, 0).unwrap_or(UtcOffset::UTC)).date()
+}
+
+/// A text of at most `max` characters on any number of lines, blanks at the ends cut off.
+pub(crate) fn lines(field: &str, value: &str, max: usize) -> Result<String, Violation> {
+    let value = value.trim();
+    let length = value.chars().count();
+    if length > max {
+        return Err(Violation::new(field, ErrorReason::TooLong).with("max", max).with("length", length));
+    }
+    if value.chars().any(|character| character.is_control() && character != '\n') {
+        let wrong = Violation::new(field, ErrorReason::Format).with("value", value.escape_debug());
+        return Err(wrong.with("expected", "text without control characters"));
+    }
+    Ok(value.to_owned())
+}
+
+/// Something that a list names is not there.
+pub(crate) fn unknown(field: impl Into<String>, resource: &str, code: &str) -> Violation {
+    Violation::new(field, ErrorReason::ResourceNotFound).with("resource", resource).with("value", code)
 }
 
 /// A text in both languages on the wire.
@@ -137,5 +172,23 @@ mod tests {
         {
             assert_eq!(percent("percent", wrong).unwrap_err().reason.name(), reason, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_day_is_one_of_the_calendar_and_begins_in_shanghai() {
+        assert_eq!(day("day", "2024-02-29").unwrap().to_string(), "2024-02-29");
+        for bad in ["", "2023-02-29", "2024-2-29", "20240229", "+2024-02-29", "2024-02-29T00:00"] {
+            assert_eq!(day("day", bad).unwrap_err().reason.name(), "FORMAT", "{bad}");
+        }
+        let evening = OffsetDateTime::UNIX_EPOCH + time::Duration::hours(16);
+        assert_eq!(today(evening).to_string(), "1970-01-02");
+        assert_eq!(today(evening - time::Duration::SECOND).to_string(), "1970-01-01");
+    }
+
+    #[test]
+    fn lines_may_be_many_but_not_long() {
+        assert_eq!(lines("text", " 一\n二 ", 3).as_deref(), Ok("一\n二"));
+        assert_eq!(lines("text", "一二三四", 3).unwrap_err().reason.name(), "TOO_LONG");
+        assert_eq!(lines("text", "一\r二", 3).unwrap_err().reason.name(), "FORMAT");
     }
 }

@@ -9,4 +9,6 @@ mod model;
 mod rpc;
 pub(crate) mod store;
 
+pub(crate) use convert::wire_characteristic;
+pub(crate) use model::Characteristic;
 pub(crate) use rpc::SpecificationRpc;

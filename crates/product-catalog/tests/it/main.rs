@@ -3,5 +3,7 @@
 
 mod category;
 mod discount_policy;
+mod offering;
+mod publishing;
 mod specification;
 mod support;

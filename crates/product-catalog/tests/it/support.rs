@@ -4,10 +4,12 @@ use guanxi_auth::Role;
 use guanxi_proto::events::v1::change_service_client::ChangeServiceClient;
 use guanxi_proto::events::v1::{Change, ListChangesRequest};
 use guanxi_proto::product_catalog::v1::category_service_client::CategoryServiceClient;
+use guanxi_proto::product_catalog::v1::offering_service_client::OfferingServiceClient;
 use guanxi_proto::product_catalog::v1::specification_service_client::SpecificationServiceClient;
 use guanxi_proto::product_catalog::v1::*;
 use guanxi_proto::r#type::v1::LocalizedText;
 use guanxi_test_support::{Keys, TestDatabase, with_token};
+use prost_types::FieldMask;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tonic::transport::{Channel, Endpoint};
@@ -52,6 +54,10 @@ impl Service {
         SpecificationServiceClient::new(self.channel.clone())
     }
 
+    pub(crate) fn offerings(&self) -> OfferingServiceClient<Channel> {
+        OfferingServiceClient::new(self.channel.clone())
+    }
+
     pub(crate) fn changes(&self) -> ChangeServiceClient<Channel> {
         ChangeServiceClient::new(self.channel.clone())
     }
@@ -77,6 +83,52 @@ impl Service {
         let request = CreateSpecificationRequest { specification: Some(specification), request_id: String::new() };
         let created = self.specifications().create_specification(self.as_admin(request)).await?;
         Ok(created.into_inner().specification.unwrap())
+    }
+
+    pub(crate) async fn offering(&self, offering: Offering) -> Result<Offering, Status> {
+        let request = CreateOfferingRequest { offering: Some(offering), request_id: String::new() };
+        Ok(self.offerings().create_offering(self.as_admin(request)).await?.into_inner().offering.unwrap())
+    }
+
+    pub(crate) async fn publish(&self, id: &str) -> Result<Offering, Status> {
+        let request = PublishOfferingRequest { id: id.to_owned(), ..Default::default() };
+        Ok(self.offerings().publish_offering(self.as_admin(request)).await?.into_inner().offering.unwrap())
+    }
+
+    pub(crate) async fn revise(&self, code: &str) -> Result<Offering, Status> {
+        let request = ReviseOfferingRequest { code: code.to_owned(), ..Default::default() };
+        Ok(self.offerings().revise_offering(self.as_admin(request)).await?.into_inner().offering.unwrap())
+    }
+
+    pub(crate) async fn retire(
+        &self,
+        key: retire_offering_request::Key,
+        successor: &str,
+    ) -> Result<Vec<Offering>, Status> {
+        let request =
+            RetireOfferingRequest { key: Some(key), successor_code: successor.to_owned(), ..Default::default() };
+        Ok(self.offerings().retire_offering(self.as_admin(request)).await?.into_inner().offerings)
+    }
+
+    pub(crate) async fn delete_offering(&self, id: &str) -> Result<Offering, Status> {
+        let request = DeleteOfferingRequest { id: id.to_owned(), ..Default::default() };
+        Ok(self.offerings().delete_offering(self.as_admin(request)).await?.into_inner().offering.unwrap())
+    }
+
+    pub(crate) async fn undelete_offering(&self, id: &str) -> Result<Offering, Status> {
+        let request = UndeleteOfferingRequest { id: id.to_owned(), ..Default::default() };
+        Ok(self.offerings().undelete_offering(self.as_admin(request)).await?.into_inner().offering.unwrap())
+    }
+
+    pub(crate) async fn update_offering(
+        &self,
+        offering: Offering,
+        paths: &[&str],
+    ) -> Result<UpdateOfferingResponse, Status> {
+        let update_mask = Some(FieldMask { paths: paths.iter().map(|&path| path.to_owned()).collect() });
+        let offering = Some(Offering { etag: String::new(), ..offering });
+        let request = UpdateOfferingRequest { offering, update_mask, request_id: String::new() };
+        Ok(self.offerings().update_offering(self.as_admin(request)).await?.into_inner())
     }
 }
 
@@ -130,6 +182,22 @@ pub(crate) fn category(code: &str, parent_code: &str) -> Category {
 /// A characteristic of a kind, with nothing else.
 pub(crate) fn characteristic(code: &str, kind: CharacteristicKind) -> Characteristic {
     Characteristic { code: code.to_owned(), name: Some(name(code, "")), kind: kind.into(), ..Default::default() }
+}
+
+/// An offering in the category OFFICE, with nothing else.
+pub(crate) fn offering(code: &str) -> Offering {
+    Offering {
+        code: code.to_owned(),
+        name: Some(name(&format!("产品{code}"), "")),
+        category_codes: vec!["OFFICE".to_owned()],
+        ..Default::default()
+    }
+}
+
+/// An offering that needs others.
+pub(crate) fn needing(code: &str, others: &[&str]) -> Offering {
+    let prerequisite_offering_codes = others.iter().map(|&other| other.to_owned()).collect();
+    Offering { prerequisite_offering_codes, ..offering(code) }
 }
 
 /// The reason of a refusal.
