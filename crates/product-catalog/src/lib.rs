@@ -2,11 +2,13 @@
 //! quotes from memory.
 
 mod category;
+mod currency;
 mod directory;
 mod discount_policy;
 mod error;
 mod event;
 mod offering;
+mod price;
 mod reference;
 mod service;
 mod specification;

@@ -4,6 +4,7 @@ use guanxi_grpc::Services;
 use guanxi_proto::product_catalog::v1::category_service_server::CategoryServiceServer;
 use guanxi_proto::product_catalog::v1::discount_policy_service_server::DiscountPolicyServiceServer;
 use guanxi_proto::product_catalog::v1::offering_service_server::OfferingServiceServer;
+use guanxi_proto::product_catalog::v1::price_service_server::PriceServiceServer;
 use guanxi_proto::product_catalog::v1::specification_service_server::SpecificationServiceServer;
 use guanxi_service::{Error, Foundation};
 use sqlx::migrate::Migrator;
@@ -13,6 +14,7 @@ use crate::category::CategoryRpc;
 use crate::directory;
 use crate::discount_policy::{self, DiscountPolicyRpc};
 use crate::offering::OfferingRpc;
+use crate::price::PriceRpc;
 use crate::specification::SpecificationRpc;
 
 /// Name of the service's schema.
@@ -45,6 +47,7 @@ pub async fn serve(
         .add(CategoryServiceServer::new(CategoryRpc::new(resources.clone())))
         .add(SpecificationServiceServer::new(SpecificationRpc::new(resources.clone())))
         .add(OfferingServiceServer::new(OfferingRpc::new(resources.clone())))
+        .add(PriceServiceServer::new(PriceRpc::new(resources.clone())))
         .add(DiscountPolicyServiceServer::new(DiscountPolicyRpc::new(resources)));
     foundation.serve(&settings.service, "product-catalog", &directory, services, listener, stop).await
 }

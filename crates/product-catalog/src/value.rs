@@ -89,6 +89,11 @@ pub(crate) fn percent(field: &str, value: &str) -> Result<Decimal, Violation> {
     bounded(field, value, 2, Decimal::ZERO, Decimal::ONE_HUNDRED)
 }
 
+/// A rate of money: at most 9 digits and 6 places, not negative.
+pub(crate) fn amount(field: &str, value: &str) -> Result<Decimal, Violation> {
+    bounded(field, value, 6, Decimal::ZERO, Decimal::from_parts(0xA4C6_7FFF, 0x3_8D7E, 0, false, 6))
+}
+
 /// A decimal number within bounds with at most so many places, without zeros at its end.
 pub(crate) fn bounded(
     field: &str,
@@ -190,5 +195,13 @@ mod tests {
         assert_eq!(lines("text", " 一\n二 ", 3).as_deref(), Ok("一\n二"));
         assert_eq!(lines("text", "一二三四", 3).unwrap_err().reason.name(), "TOO_LONG");
         assert_eq!(lines("text", "一\r二", 3).unwrap_err().reason.name(), "FORMAT");
+    }
+
+    #[test]
+    fn an_amount_has_nine_digits_and_six_places() {
+        assert_eq!(amount("amount", "999999999.999999").unwrap().to_string(), "999999999.999999");
+        for (wrong, reason) in [("-0.01", "OUT_OF_RANGE"), ("1000000000", "OUT_OF_RANGE"), ("0.0000001", "FORMAT")] {
+            assert_eq!(amount("amount", wrong).unwrap_err().reason.name(), reason, "{wrong}");
+        }
     }
 }

@@ -4,6 +4,7 @@
 mod category;
 mod discount_policy;
 mod offering;
+mod price;
 mod publishing;
 mod specification;
 mod support;

@@ -73,6 +73,19 @@ impl Service {
         Ok(self.categories().create_category(self.as_admin(request)).await?.into_inner().category.unwrap())
     }
 
+    /// A draft of an offering, in the category OFFICE.
+    pub(crate) async fn drafted(&self, code: &str) -> Offering {
+        // Only the first one has to make the category.
+        let _ = self.category("OFFICE", "").await;
+        self.offering(offering(code)).await.unwrap()
+    }
+
+    /// An offering on sale.
+    pub(crate) async fn sold(&self, code: &str) -> Offering {
+        let draft = self.drafted(code).await;
+        self.publish(&draft.id).await.unwrap()
+    }
+
     pub(crate) async fn specification(
         &self,
         code: &str,
