@@ -318,7 +318,12 @@ fn fields_of_money_are_money_and_personal_fields_are_texts() {
         }
         let amount = ["capital", "amount", "price", "fee", "revenue"].iter().any(|word| field.name().ends_with(word));
         let is_money = field.kind().as_message().is_some_and(|message| message.full_name() == "guanxi.type.v1.Money");
-        if amount && !is_money && field.full_name() != "guanxi.type.v1.Money.amount" {
+        // Rates with up to six places, in the one currency of their price.
+        let rate = ["guanxi.product_catalog.v1.Price.", "guanxi.product_catalog.v1.PriceTier."]
+            .iter()
+            .any(|message| field.full_name().starts_with(message));
+        let of_price = field.kind().as_message().is_some_and(|message| message.full_name().ends_with(".Price"));
+        if amount && !is_money && !rate && !of_price && field.full_name() != "guanxi.type.v1.Money.amount" {
             wrong.push(format!("{} is no Money", field.full_name()));
         }
         // A person is known by these words; whoever adds such a field thinks of the option.

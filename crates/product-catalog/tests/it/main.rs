@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
 mod category;
+mod discount_policy;
 mod offering;
+mod price;
 mod publishing;
 mod specification;
 mod support;
