@@ -1,6 +1,7 @@
 //! The assembly of the process.
 
 use guanxi_grpc::Services;
+use guanxi_proto::product_catalog::v1::bundle_service_server::BundleServiceServer;
 use guanxi_proto::product_catalog::v1::category_service_server::CategoryServiceServer;
 use guanxi_proto::product_catalog::v1::discount_policy_service_server::DiscountPolicyServiceServer;
 use guanxi_proto::product_catalog::v1::offering_service_server::OfferingServiceServer;
@@ -10,6 +11,7 @@ use guanxi_service::{Error, Foundation};
 use sqlx::migrate::Migrator;
 use tokio::net::TcpListener;
 
+use crate::bundle::BundleRpc;
 use crate::category::CategoryRpc;
 use crate::directory;
 use crate::discount_policy::{self, DiscountPolicyRpc};
@@ -48,6 +50,7 @@ pub async fn serve(
         .add(SpecificationServiceServer::new(SpecificationRpc::new(resources.clone())))
         .add(OfferingServiceServer::new(OfferingRpc::new(resources.clone())))
         .add(PriceServiceServer::new(PriceRpc::new(resources.clone())))
+        .add(BundleServiceServer::new(BundleRpc::new(resources.clone())))
         .add(DiscountPolicyServiceServer::new(DiscountPolicyRpc::new(resources)));
     foundation.serve(&settings.service, "product-catalog", &directory, services, listener, stop).await
 }
