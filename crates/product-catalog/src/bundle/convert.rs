@@ -130,8 +130,8 @@ fn patch(fields: &mut Fields, sent: pb::Bundle) -> impl FnOnce(Bundle) -> Bundle
         |component| component.offering_code.clone(),
     );
     let discount = fields.required("discount_percent", &sent.discount_percent, value::percent);
-    let valid_from_date = fields.optional("valid_from_date", &sent.valid_from_date, value::day);
-    let valid_to_date = fields.optional("valid_to_date", &sent.valid_to_date, value::day);
+    let valid_from_date = fields.optional("valid_from_date", &sent.valid_from_date, guanxi_grpc::day::parse);
+    let valid_to_date = fields.optional("valid_to_date", &sent.valid_to_date, guanxi_grpc::day::parse);
     move |before: Bundle| {
         let Content { components: parts, discount: share } = before.content.0;
         let content = Content { components: components.unwrap_or(parts), discount: discount.unwrap_or(share) };

@@ -17,7 +17,7 @@ use super::model::Bundle as Row;
 use super::{convert, store};
 use crate::error::check_operator_wide;
 use crate::reference;
-use crate::value::{Key, today};
+use crate::value::Key;
 
 /// Serves bundles.
 #[derive(Clone)]
@@ -118,7 +118,7 @@ impl BundleService for BundleRpc {
         let before = store::lock(&mut transaction, id).await?;
         let offerings = reference::lock_offerings(&mut transaction, &before.offering_codes).await?;
         let mut change = self.resources.change(&call, key, &request.etag, transaction, before).await?;
-        change.decide(|bundle| bundle.published(&offerings, today(call.now)))?;
+        change.decide(|bundle| bundle.published(&offerings, guanxi_grpc::day::of(call.now)))?;
         let (bundle, position) = change.finish("bundle.published", store::save, convert::event).await?;
         Ok(Response::new(PublishBundleResponse { bundle: Some(convert::wire(&bundle)), position }))
     }
