@@ -9,8 +9,10 @@ mod convert;
 mod eligibility;
 mod model;
 mod patch;
+mod plain;
 mod reference;
 mod rpc;
 mod store;
 
+pub(crate) use plain::{Plain, publish_plain};
 pub(crate) use rpc::OfferingRpc;

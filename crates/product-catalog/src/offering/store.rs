@@ -165,6 +165,27 @@ pub(super) async fn save(connection: &mut PgConnection, offering: &Offering) -> 
     }
 }
 
+/// Saves new offerings.
+pub(super) async fn insert(connection: &mut PgConnection, offerings: &[Offering]) -> Result<(), Error> {
+    sqlx::query_scalar!(
+        "insert into product_catalog.offering (id, code, version_number, state, name_zh, name_en, category_codes, \
+         specification_code, supply, valid_from_date, valid_to_date, prerequisite_offering_codes, successor_code, content, \
+         version, create_time, update_time, publish_time, retire_time, delete_time) \
+         select id, code, version_number, state, name_zh, name_en, category_codes, specification_code, supply, valid_from_date, \
+         valid_to_date, prerequisite_offering_codes, successor_code, content, version, create_time, update_time, publish_time, \
+         retire_time, delete_time \
+         from jsonb_to_recordset($1) as new (id uuid, code text, version_number integer, state text, name_zh text, name_en text, \
+         category_codes text[], specification_code text, supply text, valid_from_date date, valid_to_date date, \
+         prerequisite_offering_codes text[], successor_code text, content jsonb, version bigint, create_time timestamptz, \
+         update_time timestamptz, publish_time timestamptz, retire_time timestamptz, delete_time timestamptz) \
+         returning id",
+        Json(offerings) as _,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(())
+}
+
 /// Retires locked versions: nothing else of a published one ever changes.
 pub(super) async fn retire(
     connection: &mut PgConnection,

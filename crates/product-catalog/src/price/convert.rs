@@ -114,6 +114,23 @@ pub(super) fn changed(before: &Price, patch: &Patch, today: Date) -> Result<Pric
     Ok(after)
 }
 
+/// The fields in which two versions of a price differ.
+pub(super) fn differences(before: &Price, after: &Price) -> Vec<&'static str> {
+    let (old, new) = (&*before.content, &*after.content);
+    let fields = [
+        ("model", old.model == new.model),
+        ("currency_code", before.currency_code == after.currency_code),
+        ("amount", old.amount == new.amount),
+        ("tiers", old.tiers == new.tiers),
+        ("unit", old.unit == new.unit),
+        ("floor_amount", old.floor == new.floor),
+        ("cost_amount", old.cost == new.cost),
+        ("reductions", old.reductions == new.reductions),
+        ("valid_to_date", before.valid_to_date == after.valid_to_date),
+    ];
+    fields.into_iter().filter(|(_, same)| !same).map(|(name, _)| name).collect()
+}
+
 /// That a price overlaps another one, of the field that says when it begins.
 pub(super) fn overlaps(other: &Price) -> Violation {
     let overlaps = Violation::new("price.valid_from_date", reason(ErrorReason::PriceOverlaps));

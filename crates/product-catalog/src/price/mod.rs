@@ -5,6 +5,7 @@
 //! changes.
 
 mod convert;
+mod import;
 mod model;
 mod patch;
 mod rpc;

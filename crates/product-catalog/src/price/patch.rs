@@ -90,6 +90,19 @@ impl Patch {
         price
     }
 
+    /// Refuses to make a new price of it without what every price has.
+    pub(super) fn check_new(&self) -> Result<(), Violations> {
+        let mut violations = Violations::default();
+        for (field, missing) in
+            [("price.model", self.model.is_none()), ("price.currency_code", self.currency_code.is_none())]
+        {
+            if missing {
+                violations.push(Violation::required(field));
+            }
+        }
+        if violations.is_empty() { Ok(()) } else { Err(violations) }
+    }
+
     /// The price as the patch makes it, or everything that is wrong: with the fields as `read` found them, and with what they say
     /// together where that is known.
     pub(super) fn complete(&self, read: Result<(), Violations>, price: Price) -> Result<Price, Violations> {

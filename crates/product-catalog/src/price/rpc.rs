@@ -7,11 +7,12 @@ use guanxi_grpc::{Call, day, parse_id};
 use guanxi_proto::product_catalog::v1::price_service_server::PriceService;
 use guanxi_proto::product_catalog::v1::{
     CreatePriceRequest, CreatePriceResponse, DeletePriceRequest, DeletePriceResponse, GetPriceRequest,
-    GetPriceResponse, ListPricesRequest, ListPricesResponse, UndeletePriceRequest, UndeletePriceResponse,
-    UpdatePriceRequest, UpdatePriceResponse,
+    GetPriceResponse, ImportPricesRequest, ImportPricesResponse, ListPricesRequest, ListPricesResponse,
+    UndeletePriceRequest, UndeletePriceResponse, UpdatePriceRequest, UpdatePriceResponse,
 };
 use guanxi_resource::{Error, Resources};
-use tonic::{Request, Response, Status};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
 
 use super::model::Price as Row;
 use super::{convert, store};
@@ -145,5 +146,16 @@ impl PriceService for PriceRpc {
         }
         let (price, position) = change.finish("price.undeleted", store::save, convert::event).await?;
         Ok(Response::new(UndeletePriceResponse { price: Some(convert::wire(&price)), position }))
+    }
+
+    type ImportPricesStream = ReceiverStream<Result<ImportPricesResponse, Status>>;
+
+    async fn import_prices(
+        &self,
+        request: Request<Streaming<ImportPricesRequest>>,
+    ) -> Result<Response<Self::ImportPricesStream>, Status> {
+        let (call, stream) = Call::open(request)?;
+        check_operator_wide(&self.resources, &call)?;
+        Ok(Response::new(guanxi_resource::import(self.resources.clone(), self.clone(), &call, stream)))
     }
 }

@@ -3,7 +3,7 @@
 use guanxi_auth::Role;
 use guanxi_proto::product_catalog::v1::discount_policy_service_client::DiscountPolicyServiceClient;
 use guanxi_proto::product_catalog::v1::*;
-use guanxi_test_support::with_token;
+use guanxi_test_support::{Keys, TestDatabase, with_token};
 use prost_types::FieldMask;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
@@ -201,4 +201,19 @@ async fn a_category_has_one_policy_that_comes_and_goes_and_keeps_it() {
     let twice = client(&service).undelete_discount_policy(service.as_admin(back)).await.unwrap_err();
     assert_eq!(refusal(&twice), (Code::FailedPrecondition, "STATE_FORBIDS".to_owned()));
     assert_eq!(service.history("discount_policy", &created.id).await.len(), 4);
+}
+
+#[tokio::test]
+async fn replicas_that_start_at_the_same_moment_make_one_default_policy() {
+    let database = TestDatabase::create(product_catalog::SCHEMA, &product_catalog::MIGRATOR).await;
+    let keys = Keys::new();
+    let replicas = [serve(&database, &keys).await, serve(&database, &keys).await, serve(&database, &keys).await];
+    let token = keys.token("E1", &[(Role::Administrator, "*")]);
+    let mut found = Vec::new();
+    for (channel, _stop) in &replicas {
+        let mut client = DiscountPolicyServiceClient::new(channel.clone());
+        let answer = client.get_discount_policy(with_token(by_category(""), &token)).await.unwrap();
+        found.push(answer.into_inner().discount_policy.unwrap());
+    }
+    assert!(found.iter().all(|policy| *policy == found[0]), "{found:?}");
 }

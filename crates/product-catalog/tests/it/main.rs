@@ -6,6 +6,7 @@ mod category;
 mod discount_policy;
 mod offering;
 mod price;
+mod price_book;
 mod publishing;
 mod specification;
 mod support;

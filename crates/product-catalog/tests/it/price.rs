@@ -46,12 +46,13 @@ fn undeletion(id: &str) -> UndeletePriceRequest {
 }
 
 /// A day some days from today in Shanghai.
-fn day(days: i64) -> String {
+pub(crate) fn day(days: i64) -> String {
     let today: Date = OffsetDateTime::now_utc().to_offset(offset!(+8)).date();
     (today + Duration::days(days)).to_string()
 }
 
-fn flat(offering_code: &str, amount: &str, from: i64) -> Price {
+/// A monthly price from a day on.
+pub(crate) fn flat(offering_code: &str, amount: &str, from: i64) -> Price {
     Price {
         offering_code: offering_code.to_owned(),
         charge_kind: ChargeKind::Monthly.into(),
