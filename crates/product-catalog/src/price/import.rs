@@ -145,7 +145,7 @@ impl Batch {
         }
         Ok(Self {
             now,
-            today: value::today(now),
+            today: guanxi_grpc::day::of(now),
             mode,
             offerings,
             categories,

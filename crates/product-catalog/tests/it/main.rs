@@ -8,5 +8,6 @@ mod offering;
 mod price;
 mod price_book;
 mod publishing;
+mod quote;
 mod specification;
 mod support;
