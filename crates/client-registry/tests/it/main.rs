@@ -15,7 +15,6 @@ mod idempotency;
 mod identity;
 mod isolation;
 mod leak;
-mod lint;
 mod permission;
 mod personal;
 mod postgres;
