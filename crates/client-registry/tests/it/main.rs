@@ -12,10 +12,7 @@ mod deadline;
 mod feed;
 mod fixtures;
 mod idempotency;
-mod identity;
-mod isolation;
 mod leak;
-mod permission;
 mod personal;
 mod postgres;
 mod process;
@@ -26,4 +23,9 @@ mod scale;
 mod search;
 mod support;
 mod territory;
-mod wire;
+
+use guanxi_test_support::contract::wire;
+
+mod contract {
+    guanxi_test_support::contract!(crate::support::Service);
+}
