@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use prost_reflect::DescriptorPool;
+use prost_reflect::{DescriptorPool, MessageDescriptor};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     every_method_has_a_rule(&pool)?;
     let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
     fs::write(out.join("descriptor_set.bin"), encoded)?;
-    fs::write(out.join("personal.rs"), personal(&pool)?)?;
+    fs::write(out.join("traits.rs"), personal(&pool)? + &requests(&pool))?;
 
     // Maps are sorted, so that equal messages have equal bytes: digests of requests depend on it.
     let mut config = tonic_prost_build::Config::new();
@@ -61,18 +61,50 @@ fn personal(pool: &DescriptorPool) -> Result<String, Box<dyn Error>> {
     let option = pool.get_extension_by_name("guanxi.auth.v1.personal").ok_or("options.proto declares no personal")?;
     let mut code = String::new();
     for message in pool.all_messages() {
-        let fields = message.fields().filter(|field| field.options().has_extension(&option));
-        let names: Vec<String> = fields.map(|field| field.name().to_owned()).collect();
-        if names.is_empty() {
-            continue;
+        let personal = message.fields().filter(|field| field.options().has_extension(&option));
+        let fields: Vec<String> = personal.map(|field| format!("({0:?}, &mut self.{0})", field.name())).collect();
+        if !fields.is_empty() {
+            code += &format!(
+                "impl Personal for {} {{ fn personal(&mut self) -> Vec<(&'static str, &mut String)> {{ vec![{}] }} }}\n",
+                rust_path(&message),
+                fields.join(", ")
+            );
         }
-        let path = format!("{}.{}", message.package_name(), message.name()).replace('.', "::");
-        let fields: Vec<String> = names.iter().map(|name| format!("({name:?}, &mut self.{name})")).collect();
-        code += &format!(
-            "impl crate::Personal for crate::{} {{\n    fn personal(&mut self) -> Vec<(&'static str, &mut String)> {{\n        vec![{}]\n    }}\n}}\n",
-            path.trim_start_matches("guanxi::"),
-            fields.join(", ")
-        );
     }
     Ok(code)
+}
+
+/// What requests of standard methods have in common, by the names of their fields.
+fn requests(pool: &DescriptorPool) -> String {
+    let mut code = String::new();
+    for message in pool.all_messages() {
+        let (has, path) = (|name: &str| message.get_field_by_name(name).is_some(), rust_path(&message));
+        let text = |name: &str| format!("fn {name}(&self) -> &str {{ &self.{name} }} ");
+        if has("request_id") {
+            code += &format!("impl Repeatable for {path} {{ {}}}\n", text("request_id"));
+        }
+        if has("request_id") && has("id") && has("etag") {
+            code += &format!("impl Verb for {path} {{ {}{}}}\n", text("id"), text("etag"));
+        }
+        if has("page_token") && has("filter") {
+            let flag = |name: &str| {
+                let value = if has(name) { format!("self.{name}") } else { "false".to_owned() };
+                format!("fn {name}(&self) -> bool {{ {value} }} ")
+            };
+            code += &format!(
+                "impl Paged for {path} {{ fn page_size(&self) -> i32 {{ self.page_size }} {}{}{}{}{}}}\n",
+                text("page_token"),
+                text("filter"),
+                text("order_by"),
+                flag("show_deleted"),
+                flag("with_total")
+            );
+        }
+    }
+    code
+}
+
+fn rust_path(message: &MessageDescriptor) -> String {
+    let path = message.full_name().replace('.', "::");
+    format!("crate::{}", path.trim_start_matches("guanxi::"))
 }

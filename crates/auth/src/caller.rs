@@ -100,7 +100,15 @@ mod tests {
     #[test]
     fn permissions_of_several_grants_are_listed_once_and_sorted() {
         let caller = caller("10023", &[(Role::Auditor, "CN"), (Role::Approver, "CN"), (Role::Auditor, "440000")]);
-        let both = ["account.read", "account_manager.read", "change.read", "event.follow", "territory.read"];
+        let both = [
+            "account.read",
+            "account_manager.read",
+            "assignment.read",
+            "assignment_policy.read",
+            "change.read",
+            "event.follow",
+            "territory.read",
+        ];
         assert_eq!(caller.permissions(), both);
     }
 

@@ -25,6 +25,16 @@ pub mod permission {
     pub const ACCOUNT_MANAGER_READ_PERSONAL: &str = "account_manager.read_personal";
     /// Create, change and delete account managers.
     pub const ACCOUNT_MANAGER_WRITE: &str = "account_manager.write";
+    /// See who is responsible for which account, hand-overs and vacant accounts.
+    pub const ASSIGNMENT_READ: &str = "assignment.read";
+    /// Hand over many accounts at once.
+    pub const ASSIGNMENT_TRANSFER: &str = "assignment.transfer";
+    /// Open and close assignments, and hand over an account.
+    pub const ASSIGNMENT_WRITE: &str = "assignment.write";
+    /// See the numbers by which accounts are assigned.
+    pub const ASSIGNMENT_POLICY_READ: &str = "assignment_policy.read";
+    /// Change the numbers by which accounts are assigned; held at the root of the tree.
+    pub const ASSIGNMENT_POLICY_WRITE: &str = "assignment_policy.write";
     /// See the catalog: categories, specifications, offerings, prices, bundles, discount policies.
     pub const CATALOG_READ: &str = "catalog.read";
     /// Work on the catalog: drafts and prices, publishing and retiring.
@@ -58,6 +68,11 @@ pub mod permission {
         ACCOUNT_MANAGER_READ,
         ACCOUNT_MANAGER_READ_PERSONAL,
         ACCOUNT_MANAGER_WRITE,
+        ASSIGNMENT_READ,
+        ASSIGNMENT_TRANSFER,
+        ASSIGNMENT_WRITE,
+        ASSIGNMENT_POLICY_READ,
+        ASSIGNMENT_POLICY_WRITE,
         CATALOG_READ,
         CATALOG_WRITE,
         CHANGE_READ,
@@ -74,6 +89,7 @@ pub mod permission {
 use permission::{
     ACCOUNT_ACTIVATE, ACCOUNT_CLASSIFY, ACCOUNT_EXPORT, ACCOUNT_IMPORT, ACCOUNT_MANAGER_READ,
     ACCOUNT_MANAGER_READ_PERSONAL, ACCOUNT_MANAGER_WRITE, ACCOUNT_READ, ACCOUNT_READ_PERSONAL, ACCOUNT_WRITE,
+    ASSIGNMENT_POLICY_READ, ASSIGNMENT_POLICY_WRITE, ASSIGNMENT_READ, ASSIGNMENT_TRANSFER, ASSIGNMENT_WRITE,
     CATALOG_READ, CATALOG_WRITE, CHANGE_READ, DISCOUNT_POLICY_WRITE, EVENT_FOLLOW, PRICE_IMPORT, PRICE_QUOTE_READ,
     TERRITORY_IMPORT, TERRITORY_READ, TERRITORY_WRITE,
 };
@@ -118,7 +134,15 @@ pub struct RoleEntry {
     pub permissions: &'static [&'static str],
 }
 
-const READ: &[&str] = &[ACCOUNT_READ, ACCOUNT_MANAGER_READ, CATALOG_READ, PRICE_QUOTE_READ, TERRITORY_READ];
+const READ: &[&str] = &[
+    ACCOUNT_READ,
+    ACCOUNT_MANAGER_READ,
+    ASSIGNMENT_READ,
+    ASSIGNMENT_POLICY_READ,
+    CATALOG_READ,
+    PRICE_QUOTE_READ,
+    TERRITORY_READ,
+];
 
 /// The published table, in the order of [`Role`].
 ///
@@ -128,30 +152,36 @@ const READ: &[&str] = &[ACCOUNT_READ, ACCOUNT_MANAGER_READ, CATALOG_READ, PRICE_
 pub const ROLES: &[RoleEntry] = &[
     RoleEntry { role: Role::AccountManager, name: "account_manager", zh: "客户经理", en: "Account manager",
         permissions: &[ACCOUNT_READ, ACCOUNT_READ_PERSONAL, ACCOUNT_WRITE, ACCOUNT_MANAGER_READ,
-            ACCOUNT_MANAGER_READ_PERSONAL, CATALOG_READ, CHANGE_READ, PRICE_QUOTE_READ, TERRITORY_READ] },
+            ACCOUNT_MANAGER_READ_PERSONAL, ASSIGNMENT_READ, ASSIGNMENT_POLICY_READ, CATALOG_READ, CHANGE_READ,
+            PRICE_QUOTE_READ, TERRITORY_READ] },
     RoleEntry { role: Role::Supervisor, name: "supervisor", zh: "主管", en: "Supervisor",
         permissions: &[ACCOUNT_ACTIVATE, ACCOUNT_CLASSIFY, ACCOUNT_EXPORT, ACCOUNT_READ, ACCOUNT_READ_PERSONAL,
-            ACCOUNT_WRITE, ACCOUNT_MANAGER_READ, ACCOUNT_MANAGER_READ_PERSONAL, CATALOG_READ, CHANGE_READ, PRICE_QUOTE_READ, TERRITORY_READ] },
+            ACCOUNT_WRITE, ACCOUNT_MANAGER_READ, ACCOUNT_MANAGER_READ_PERSONAL, ASSIGNMENT_READ, ASSIGNMENT_TRANSFER,
+            ASSIGNMENT_WRITE, ASSIGNMENT_POLICY_READ, CATALOG_READ, CHANGE_READ, PRICE_QUOTE_READ, TERRITORY_READ] },
     RoleEntry { role: Role::Director, name: "director", zh: "总监", en: "Director",
         permissions: &[ACCOUNT_ACTIVATE, ACCOUNT_CLASSIFY, ACCOUNT_EXPORT, ACCOUNT_IMPORT, ACCOUNT_READ,
             ACCOUNT_READ_PERSONAL, ACCOUNT_WRITE, ACCOUNT_MANAGER_READ, ACCOUNT_MANAGER_READ_PERSONAL,
-            ACCOUNT_MANAGER_WRITE, CATALOG_READ, CHANGE_READ, DISCOUNT_POLICY_WRITE, PRICE_QUOTE_READ, TERRITORY_IMPORT, TERRITORY_READ, TERRITORY_WRITE] },
+            ACCOUNT_MANAGER_WRITE, ASSIGNMENT_READ, ASSIGNMENT_TRANSFER, ASSIGNMENT_WRITE, ASSIGNMENT_POLICY_READ,
+            ASSIGNMENT_POLICY_WRITE, CATALOG_READ, CHANGE_READ, DISCOUNT_POLICY_WRITE, PRICE_QUOTE_READ,
+            TERRITORY_IMPORT, TERRITORY_READ, TERRITORY_WRITE] },
     RoleEntry { role: Role::ProductManager, name: "product_manager", zh: "产品经理", en: "Product manager",
-        permissions: &[ACCOUNT_READ, ACCOUNT_MANAGER_READ, CATALOG_READ, CATALOG_WRITE, CHANGE_READ, PRICE_IMPORT,
+        permissions: &[ACCOUNT_READ, ACCOUNT_MANAGER_READ, ASSIGNMENT_READ, ASSIGNMENT_POLICY_READ, CATALOG_READ, CATALOG_WRITE, CHANGE_READ, PRICE_IMPORT,
             PRICE_QUOTE_READ, TERRITORY_READ] },
     RoleEntry { role: Role::SupportManager, name: "support_manager", zh: "支撑经理", en: "Support manager",
         permissions: READ },
     RoleEntry { role: Role::Analyst, name: "analyst", zh: "分析员", en: "Analyst",
-        permissions: &[ACCOUNT_EXPORT, ACCOUNT_READ, ACCOUNT_MANAGER_READ, CATALOG_READ, CHANGE_READ, PRICE_QUOTE_READ,
-            TERRITORY_READ] },
+        permissions: &[ACCOUNT_EXPORT, ACCOUNT_READ, ACCOUNT_MANAGER_READ, ASSIGNMENT_READ, ASSIGNMENT_POLICY_READ,
+            CATALOG_READ, CHANGE_READ, PRICE_QUOTE_READ, TERRITORY_READ] },
     RoleEntry { role: Role::Approver, name: "approver", zh: "审批人", en: "Approver",
         permissions: READ },
     RoleEntry { role: Role::Auditor, name: "auditor", zh: "审计员", en: "Auditor",
-        permissions: &[ACCOUNT_READ, ACCOUNT_MANAGER_READ, CATALOG_READ, CHANGE_READ, EVENT_FOLLOW, TERRITORY_READ] },
+        permissions: &[ACCOUNT_READ, ACCOUNT_MANAGER_READ, ASSIGNMENT_READ, ASSIGNMENT_POLICY_READ, CATALOG_READ,
+            CHANGE_READ, EVENT_FOLLOW, TERRITORY_READ] },
     RoleEntry { role: Role::Administrator, name: "administrator", zh: "管理员", en: "Administrator",
         permissions: permission::ALL },
     RoleEntry { role: Role::Service, name: "service", zh: "服务", en: "Service",
-        permissions: &[ACCOUNT_READ, ACCOUNT_MANAGER_READ, CATALOG_READ, EVENT_FOLLOW, PRICE_QUOTE_READ, TERRITORY_READ] },
+        permissions: &[ACCOUNT_READ, ACCOUNT_MANAGER_READ, ASSIGNMENT_READ, ASSIGNMENT_POLICY_READ, CATALOG_READ,
+            EVENT_FOLLOW, PRICE_QUOTE_READ, TERRITORY_READ] },
 ];
 
 impl Role {

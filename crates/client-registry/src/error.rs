@@ -19,6 +19,10 @@ pub(crate) enum Refused {
     AccountCycle { parent_account_id: String },
     AccountHasSubsidiaries { count: usize },
     AccountTreeTooDeep { max: usize },
+    PrimaryMissing,
+    PortfolioEmpty { account_manager_id: String },
+    AccountHasAssignments { count: usize },
+    ManagerHasAssignments { count: usize },
 }
 
 impl From<Refused> for Refusal {
@@ -41,6 +45,16 @@ impl From<Refused> for Refusal {
                 precondition(ErrorReason::AccountHasSubsidiaries).with("count", count)
             }
             Refused::AccountTreeTooDeep { max } => precondition(ErrorReason::AccountTreeTooDeep).with("max", max),
+            Refused::PrimaryMissing => precondition(ErrorReason::PrimaryMissing),
+            Refused::PortfolioEmpty { account_manager_id } => {
+                precondition(ErrorReason::PortfolioEmpty).with("account_manager_id", account_manager_id)
+            }
+            Refused::AccountHasAssignments { count } => {
+                precondition(ErrorReason::AccountHasAssignments).with("count", count)
+            }
+            Refused::ManagerHasAssignments { count } => {
+                precondition(ErrorReason::ManagerHasAssignments).with("count", count)
+            }
         }
     }
 }

@@ -2,11 +2,16 @@
 
 mod account;
 mod account_manager;
+mod assignment;
+mod assignment_policy;
+mod day;
 mod directory;
 mod error;
+mod hand_over;
 mod industry;
 mod service;
 mod territory;
+mod vacancy;
 
 pub use account::credit_code;
 pub use service::{MIGRATOR, SCHEMA, serve};

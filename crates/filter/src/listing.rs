@@ -1,6 +1,7 @@
 //! What a resource declares to be listed, and how a request is checked against it.
 
 use guanxi_grpc::{Violation, Violations};
+use guanxi_proto::Paged;
 use guanxi_proto::errors::v1::ErrorReason;
 
 use crate::filter;
@@ -110,6 +111,21 @@ pub struct PageRequest<'a> {
     /// What else in the request decides about the rows, always in the same order, for example the territory asked for.
     /// A page token is good only while it stays the same.
     pub bound: &'a [&'a str],
+}
+
+impl<'a> PageRequest<'a> {
+    /// What a request of the wire says. `bound` is what else in it decides about the rows.
+    pub fn of(request: &'a impl Paged, bound: &'a [&'a str]) -> Self {
+        Self {
+            page_size: request.page_size(),
+            page_token: request.page_token(),
+            filter: request.filter(),
+            order_by: request.order_by(),
+            show_deleted: request.show_deleted(),
+            with_total: request.with_total(),
+            bound,
+        }
+    }
 }
 
 impl Listing {

@@ -13,6 +13,9 @@ use crate::listing::{Listing, Order};
 use crate::sql::{Sql, Value};
 use crate::token::{self, Cursor, Digest};
 
+/// Clients take messages of 4 MiB, and rows are larger than what becomes of them on the wire: names of nested fields are spelled out.
+const MAX_PAGE_BYTES: usize = 3 << 20;
+
 /// Half-open range of territory paths by bytes, `[low, high)`.
 pub(crate) type Range = (String, String);
 
@@ -63,7 +66,7 @@ impl PageQuery {
         self
     }
 
-    /// Reads the page within the caller's scope: `ranges` of the territory path, disjoint and in ascending order; with
+    /// Reads the page, which ends early where clients would not take it, within the caller's scope: `ranges` of the territory path, disjoint and in ascending order; with
     /// none there is nothing to see. (A listing without path has no scope, and `ranges` mean nothing to it.)
     pub async fn fetch<R>(&self, connection: &mut PgConnection, ranges: &[Range]) -> Result<Page<R>, Error>
     where
@@ -78,8 +81,9 @@ impl PageQuery {
                 break;
             }
         }
-        let more = rows.len() > self.page_size;
-        rows.truncate(self.page_size);
+        let fitting = fitting(rows.iter().map(bytes)).min(self.page_size);
+        let more = rows.len() > fitting;
+        rows.truncate(fitting);
         let next_page_token = match rows.last().filter(|_| more) {
             Some(last) => self.cursor_at(last, ranges)?.encode(self.digest),
             None => String::new(),
@@ -202,6 +206,21 @@ impl PageQuery {
     }
 }
 
+/// Bytes of a row's values as they came.
+fn bytes(row: &PgRow) -> usize {
+    let value = |index| row.try_get_raw(index).ok().and_then(|value| value.as_bytes().ok().map(<[u8]>::len));
+    (0..row.len()).filter_map(value).sum()
+}
+
+/// How many rows of these sizes make a page that clients take; one at least.
+fn fitting(sizes: impl Iterator<Item = usize>) -> usize {
+    let sums = sizes.scan(0, |sum: &mut usize, size| {
+        *sum += size;
+        Some(*sum)
+    });
+    sums.take_while(|sum| *sum <= MAX_PAGE_BYTES).count().max(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -234,6 +253,13 @@ mod tests {
 
     fn id(id: u128) -> Value {
         Value::Id(Uuid::from_u128(id))
+    }
+
+    #[test]
+    fn a_page_ends_before_it_is_too_large_but_has_a_row() {
+        assert_eq!(fitting([MAX_PAGE_BYTES / 2; 3].into_iter()), 2);
+        assert_eq!(fitting([MAX_PAGE_BYTES + 1, 1].into_iter()), 1);
+        assert_eq!(fitting([10; 50].into_iter()), 50);
     }
 
     #[test]

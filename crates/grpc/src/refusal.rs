@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use guanxi_proto::errors::v1::ErrorReason;
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, FieldViolation, LocalizedMessage, StatusExt};
+use tonic_types::{ErrorDetails, FieldViolation, LocalizedMessage, PreconditionViolation, StatusExt};
 
 use crate::{Language, Reason, language};
 
@@ -115,6 +115,17 @@ impl Refusal {
         self
     }
 
+    /// `FAILED_PRECONDITION` for everything that does not hold, the first being the reason. The field of each is what it does not hold of.
+    /// Where there is nothing, it is a fault of ours.
+    #[must_use]
+    pub fn unmet(violations: Vec<Violation>) -> Self {
+        let Some(first) = violations.first() else { return Self::internal() };
+        let mut refusal = Self::new(Code::FailedPrecondition, first.reason).with("count", violations.len());
+        refusal.values.extend(first.values.clone());
+        refusal.violations = violations;
+        refusal
+    }
+
     /// Says that the same call may succeed a little later.
     #[must_use]
     pub fn retry(mut self) -> Self {
@@ -191,15 +202,16 @@ impl From<Refusal> for Status {
             metadata.into_iter().collect::<HashMap<_, _>>(),
         );
         details.set_localized_message(language.tag(), refusal.reason.text(language, &refusal.values));
-        if !refusal.violations.is_empty() {
-            let mut room = MAX_VIOLATION_BYTES;
+        if refusal.violations.is_empty() {
+            // The reason says it all.
+        } else if refusal.code == Code::InvalidArgument {
             let violations = refusal.violations.iter().map(|violation| field_violation(violation, language));
-            let fitting = violations.take_while(|violation| {
-                let fits = size(violation) <= room;
-                room = room.saturating_sub(size(violation));
-                fits
-            });
-            details.set_bad_request(fitting.collect::<Vec<_>>());
+            details.set_bad_request(fitting(violations, size));
+        } else {
+            let unmet = refusal.violations.iter().map(|violation| precondition_violation(violation, language));
+            details.set_precondition_failure(fitting(unmet, |unmet| {
+                unmet.r#type.len() + unmet.subject.len() + unmet.description.len() + 12
+            }));
         }
         if refusal.retry {
             details.set_retry_info(Some(RETRY_DELAY));
@@ -218,6 +230,22 @@ impl From<Violation> for Status {
     fn from(violation: Violation) -> Self {
         Refusal::from(violation).into()
     }
+}
+
+/// As many as there is room for.
+fn fitting<V>(violations: impl Iterator<Item = V>, size: impl Fn(&V) -> usize) -> Vec<V> {
+    let mut room = MAX_VIOLATION_BYTES;
+    let fitting = violations.take_while(|violation| {
+        let fits = size(violation) <= room;
+        room = room.saturating_sub(size(violation));
+        fits
+    });
+    fitting.collect()
+}
+
+/// It has one text: that of the caller's language.
+fn precondition_violation(violation: &Violation, language: Language) -> PreconditionViolation {
+    PreconditionViolation::new(violation.reason.name(), shorten(&violation.field), violation.text(language))
 }
 
 fn field_violation(violation: &Violation, language: Language) -> FieldViolation {

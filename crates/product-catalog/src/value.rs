@@ -1,13 +1,30 @@
 //! Values that every noun of the catalog reads: codes, names, days, shares, amounts.
 
-use guanxi_grpc::{Violation, text};
+use guanxi_grpc::{Violation, number};
 use guanxi_proto::errors::v1::ErrorReason;
 use guanxi_proto::r#type::v1::LocalizedText;
 use rust_decimal::Decimal;
 use time::macros::{format_description, offset};
 use time::{Date, OffsetDateTime};
+use uuid::Uuid;
 
-/// A code: 1 to 50 letters, digits, `_` and `-`.
+/// What a resource with a code is asked for by.
+pub(crate) enum Key {
+    Id(Uuid),
+    Code(String),
+}
+
+impl Key {
+    /// The id, the code, and what a refusal names.
+    pub(crate) fn parts(&self) -> (Option<Uuid>, Option<&str>, String) {
+        match self {
+            Self::Id(id) => (Some(*id), None, id.to_string()),
+            Self::Code(code) => (None, Some(code), code.clone()),
+        }
+    }
+}
+
+/// The code of something in the catalog.
 pub(crate) fn code(field: &str, value: &str) -> Result<String, Violation> {
     let well_formed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     match value {
@@ -19,12 +36,45 @@ pub(crate) fn code(field: &str, value: &str) -> Result<String, Violation> {
     }
 }
 
-/// A name that people read, each language at most `max` characters; `min` is 1 where there must be a Chinese one.
-pub(crate) fn localized(field: &str, sent: &LocalizedText, min: usize, max: usize) -> Result<LocalizedText, Violation> {
-    let zh = text(&format!("{field}.zh"), &sent.zh, min, max)?;
-    let en = text(&format!("{field}.en"), &sent.en, 0, max)?;
-    Ok(LocalizedText { zh, en })
+/// A decimal number of at most so many digits, of which at most so many are places.
+pub(crate) fn decimal(value: &str, digits: usize, places: usize) -> Option<Decimal> {
+    let unsigned = value.strip_prefix('-').unwrap_or(value);
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
+    let written = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let length = if unsigned.contains('.') { whole.len() + fraction.len() } else { whole.len() };
+    let fits = written(whole) && written(fraction) && length <= digits && fraction.len() <= places.max(1);
+    if fits { Decimal::from_str_exact(value).ok() } else { None }
 }
+
+/// A text in both languages on the wire.
+pub(crate) fn localized(zh: &str, en: Option<&str>) -> LocalizedText {
+    LocalizedText { zh: zh.to_owned(), en: en.unwrap_or_default().to_owned() }
+}
+
+/// Ties an enum of a model to the one of the wire that has the same values, and UNSPECIFIED beside them.
+macro_rules! wire_enum {
+    ($model:ty, $wire:ty, $($value:ident),+) => {
+        impl From<$model> for $wire {
+            fn from(value: $model) -> Self {
+                match value {
+                    $(<$model>::$value => Self::$value),+
+                }
+            }
+        }
+
+        impl $model {
+            /// Reads a value of the wire; `None` where it is unspecified.
+            fn read(field: &str, value: i32) -> Result<Option<Self>, guanxi_grpc::Violation> {
+                Ok(match guanxi_grpc::known(field, value, <$wire>::as_str_name)? {
+                    <$wire>::Unspecified => None,
+                    $(<$wire>::$value => Some(Self::$value)),+
+                })
+            }
+        }
+    };
+}
+
+pub(crate) use wire_enum;
 
 /// A day, ISO 8601.
 pub(crate) fn day(field: &str, value: &str) -> Result<Date, Violation> {
@@ -46,32 +96,29 @@ pub(crate) fn today(now: OffsetDateTime) -> Date {
 
 /// A share in percent from 0 to 100 with at most 2 places.
 pub(crate) fn percent(field: &str, value: &str) -> Result<Decimal, Violation> {
-    decimal(field, value, 2, Decimal::ZERO, Decimal::ONE_HUNDRED)
+    decimal_within(field, value, 2, (Decimal::ZERO, Decimal::ONE_HUNDRED))
 }
 
 /// A rate of money: at most 9 digits and 6 places, not negative.
 pub(crate) fn amount(field: &str, value: &str) -> Result<Decimal, Violation> {
-    decimal(field, value, 6, Decimal::ZERO, Decimal::from_parts(0xA4C6_7FFF, 0x3_8D7E, 0, false, 6))
+    decimal_within(field, value, 6, (Decimal::ZERO, Decimal::from_parts(0xA4C6_7FFF, 0x3_8D7E, 0, false, 6)))
 }
 
-/// A decimal number within bounds with at most so many places: digits, a point between digits, perhaps a minus before them.
-pub(crate) fn decimal(field: &str, value: &str, places: u32, min: Decimal, max: Decimal) -> Result<Decimal, Violation> {
+/// A decimal number within bounds with at most so many places.
+pub(crate) fn decimal_within(
+    field: &str,
+    value: &str,
+    places: usize,
+    (min, max): (Decimal, Decimal),
+) -> Result<Decimal, Violation> {
     if value.is_empty() {
         return Err(Violation::required(field));
     }
-    let digits = |text: &str| !text.is_empty() && text.len() <= 18 && text.bytes().all(|byte| byte.is_ascii_digit());
-    let number = value.strip_prefix('-').unwrap_or(value);
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
-    let parsed = (digits(whole) && digits(fraction)).then(|| value.parse::<Decimal>().ok()).flatten();
-    match parsed.map(|number| number.normalize()).filter(|number| number.scale() <= places) {
-        None => Err(Violation::new(field, ErrorReason::Format)
-            .with("value", value)
-            .with("expected", format!("a decimal number with at most {places} places, 12.5"))),
-        Some(number) if number < min || number > max => {
-            Err(Violation::new(field, ErrorReason::OutOfRange).with("value", value).with("min", min).with("max", max))
-        }
-        Some(number) => Ok(number),
-    }
+    let wrong = || {
+        let wrong = Violation::new(field, ErrorReason::Format).with("value", value);
+        wrong.with("expected", format!("a decimal number with at most {places} places, 12.5"))
+    };
+    number(field, decimal(value, 18, places).ok_or_else(wrong)?.normalize(), min, max)
 }
 
 #[cfg(test)]
@@ -98,5 +145,27 @@ mod tests {
         }
         let evening = OffsetDateTime::from_unix_timestamp(1_767_283_200).unwrap();
         assert_eq!(text_of_day(today(evening)), "2026-01-02");
+    }
+
+    #[test]
+    fn a_code_is_letters_digits_and_two_marks() {
+        for good in ["A", "mail-2_x", &"x".repeat(50)] {
+            assert_eq!(code("code", good).as_deref(), Ok(good));
+        }
+        for (bad, reason) in
+            [("", "REQUIRED"), ("a b", "FORMAT"), ("邮箱", "FORMAT"), ("A/B", "FORMAT"), (&"x".repeat(51), "FORMAT")]
+        {
+            assert_eq!(code("code", bad).unwrap_err().reason.name(), reason, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_decimal_is_read_exactly_or_not_at_all() {
+        for good in ["0", "-1.5", "12345678901.2345", "100000000000000", "0.0001"] {
+            assert_eq!(decimal(good, 15, 4).map(|value| value.to_string()).as_deref(), Some(good));
+        }
+        for bad in ["", "-", ".5", "5.", "+1", "1e3", "1_000", "1,5", "0.00001", "1234567890123456", "１", " 1"] {
+            assert_eq!(decimal(bad, 15, 4), None, "{bad}");
+        }
     }
 }

@@ -32,4 +32,34 @@ pub trait Personal: Default {
     fn personal(&mut self) -> Vec<(&'static str, &mut String)>;
 }
 
-include!(concat!(env!("OUT_DIR"), "/personal.rs"));
+/// A request that may be repeated: it has a `request_id`.
+pub trait Repeatable: prost::Message {
+    /// The caller's id of the request; empty for none.
+    fn request_id(&self) -> &str;
+}
+
+/// A request that changes one resource: it has an `id`, an `etag` and a `request_id`.
+pub trait Verb: Repeatable {
+    /// The resource.
+    fn id(&self) -> &str;
+    /// The version that the caller read; empty for any.
+    fn etag(&self) -> &str;
+}
+
+/// A request for a page of a list. What a method does not offer is `false`.
+pub trait Paged {
+    /// Rows of the page; 0 for the default.
+    fn page_size(&self) -> i32;
+    /// Where to go on; empty for the first page.
+    fn page_token(&self) -> &str;
+    /// AIP-160 filter.
+    fn filter(&self) -> &str;
+    /// Order; empty for the default.
+    fn order_by(&self) -> &str;
+    /// True for deleted ones too.
+    fn show_deleted(&self) -> bool;
+    /// True to count all rows.
+    fn with_total(&self) -> bool;
+}
+
+include!(concat!(env!("OUT_DIR"), "/traits.rs"));

@@ -53,6 +53,17 @@ impl Error {
         Self::NotFound { resource, value: value.to_string() }
     }
 
+    /// The refusal of a value that another resource has, where `constraint` is the name of the broken unique constraint.
+    #[must_use]
+    pub fn or_exists(self, constraint: &str, resource: &'static str, field: &'static str, value: &str) -> Self {
+        match self {
+            Self::Database(error) if error.constraint() == Some(constraint) => {
+                Self::Exists { resource, field, value: value.to_owned() }
+            }
+            error => error,
+        }
+    }
+
     /// The published reason of a refusal that says everything itself.
     #[must_use]
     pub fn refused_for(&self) -> Option<&'static str> {

@@ -4,13 +4,17 @@
 //! A noun brings its rules, its SQL and its messages. `CONTRIBUTING.md` walks through one.
 
 mod change;
+mod deletion;
 mod error;
 mod import;
+mod noun;
 pub mod personal;
 mod resources;
 
 pub use change::{Change, Resource, Stamp};
+pub use deletion::Deletable;
 pub use error::Error;
 pub use import::{Import, Mode, Outcome, Rows, import};
+pub use noun::{Noun, Update};
 pub use personal::Sight;
 pub use resources::{Directory, Resources, event, place};

@@ -21,6 +21,12 @@ impl Sight {
         Self { scope: call.scope(paths), persons: call.scope_of(permission, paths) }
     }
 
+    /// Of a caller for what lies in no territory and has no persons.
+    #[must_use]
+    pub fn everywhere() -> Self {
+        Self { scope: Scope::everything(), persons: Scope::nothing() }
+    }
+
     /// A resource that lies at a path, as the caller may see it.
     pub fn veil<M: Personal>(&self, territory_path: &str, mut message: M) -> M {
         if !self.persons.contains(territory_path) {

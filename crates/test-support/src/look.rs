@@ -14,10 +14,13 @@ pub fn reason(status: &Status) -> String {
     details.error_info().unwrap_or_else(|| panic!("no ErrorInfo: {status:?}")).reason.clone()
 }
 
-/// Field and reason of every violation.
+/// Field and reason of every violation, be it of a field or of a precondition.
 #[must_use]
 pub fn violations(status: &Status) -> Vec<(String, String)> {
     let details = status.get_error_details();
+    if let Some(unmet) = details.precondition_failure() {
+        return unmet.violations.iter().map(|unmet| (unmet.subject.clone(), unmet.r#type.clone())).collect();
+    }
     let violations = &details.bad_request().unwrap_or_else(|| panic!("no BadRequest: {status:?}")).field_violations;
     violations.iter().map(|violation| (violation.field.clone(), violation.reason.clone())).collect()
 }

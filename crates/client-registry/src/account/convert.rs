@@ -9,13 +9,13 @@ use guanxi_proto::errors::v1::ErrorReason;
 use guanxi_proto::r#type::v1::Money;
 use guanxi_resource::{Sight, personal, place};
 use time::Date;
-use time::macros::format_description;
 use uuid::Uuid;
 
 use super::model::{Account, State, Tier};
 use super::patch::{self, Patch};
 use super::search::{MAX_CHARACTERS, Query, QueryError};
 use super::tier::Period;
+use crate::day;
 use crate::error::reason;
 
 /// The account as the caller may see it.
@@ -77,7 +77,8 @@ fn state(account: &Account) -> pb::AccountState {
     }
 }
 
-pub(super) fn tier(tier: Option<Tier>) -> pb::Tier {
+/// A tier on the wire.
+pub(crate) fn tier(tier: Option<Tier>) -> pb::Tier {
     match tier {
         None => pb::Tier::Unspecified,
         Some(Tier::A) => pb::Tier::A,
@@ -203,7 +204,7 @@ impl TryFrom<SetAccountTierRequest> for Classification {
         let id = violations.keep(parse_id("id", &request.id));
         let tier = violations.keep(known_tier("tier", request.tier));
         let reason = violations.keep(text("reason", &request.reason, 1, 500));
-        let start_date = violations.keep(day("start_date", &request.start_date));
+        let start_date = violations.keep(day::read("start_date", &request.start_date));
         match (id, tier, reason, start_date) {
             (Some(id), Some(tier), Some(reason), Some(start_date)) => {
                 Ok(Self { id, tier, reason, start_date, etag: request.etag })
@@ -220,19 +221,6 @@ fn known_tier(field: &str, tier: i32) -> Result<Option<Tier>, Violation> {
         pb::Tier::B => Ok(Some(Tier::B)),
         pb::Tier::C => Ok(Some(Tier::C)),
     }
-}
-
-/// A day of ISO 8601, or nothing.
-fn day(field: &str, value: &str) -> Result<Option<Date>, Violation> {
-    if value.is_empty() {
-        return Ok(None);
-    }
-    // A year with a sign reaches farther than the dates of Postgres.
-    let plain = value.starts_with(|first: char| first.is_ascii_digit());
-    let day = Date::parse(value, format_description!("[year]-[month]-[day]")).ok();
-    day.filter(|_| plain).map(Some).ok_or_else(|| {
-        Violation::new(field, ErrorReason::Format).with("value", value).with("expected", "a day, 2026-03-01")
-    })
 }
 
 /// Reads a search: what to look for, and how many.

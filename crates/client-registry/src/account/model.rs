@@ -22,7 +22,7 @@ pub(super) const STEP: usize = 37;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, sqlx::Type)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[sqlx(type_name = "text", rename_all = "SCREAMING_SNAKE_CASE")]
-pub(super) enum State {
+pub(crate) enum State {
     Prospect,
     Active,
     AtRisk,
@@ -45,7 +45,7 @@ impl State {
 /// Classification by weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, sqlx::Type)]
 #[sqlx(type_name = "text")]
-pub(super) enum Tier {
+pub(crate) enum Tier {
     A,
     B,
     C,
@@ -173,11 +173,14 @@ impl Account {
         Err(Error::StateForbids { state: "DELETED", expected: "PROSPECT, ACTIVE, AT_RISK, CHURNED" })
     }
 
-    /// PROSPECT → ACTIVE.
-    pub(super) fn activated(&self, now: OffsetDateTime) -> Result<Self, Error> {
+    /// PROSPECT → ACTIVE, where somebody answers for it.
+    pub(super) fn activated(&self, has_primary: bool, now: OffsetDateTime) -> Result<Self, Error> {
         self.check_live()?;
         if self.state != State::Prospect {
             return Err(Error::StateForbids { state: self.state.name(), expected: "PROSPECT" });
+        }
+        if !has_primary {
+            return Err(Refused::PrimaryMissing.into());
         }
         Ok(Self { state: State::Active, activate_time: self.activate_time.or(Some(now)), ..self.clone() })
     }
@@ -197,11 +200,20 @@ impl Account {
         top
     }
 
-    /// Any live state → DELETED. `visible` of the subsidiaries are what the caller may know of.
-    pub(super) fn deleted(&self, subsidiaries: usize, visible: usize, now: OffsetDateTime) -> Result<Self, Error> {
+    /// Any live state → DELETED, where nothing hangs on the account: subsidiaries, of which the caller may know of `visible`, and open
+    /// assignments.
+    pub(super) fn deleted(
+        &self,
+        (subsidiaries, visible): (usize, usize),
+        assignments: usize,
+        now: OffsetDateTime,
+    ) -> Result<Self, Error> {
         self.check_live()?;
         if subsidiaries > 0 {
             return Err(Refused::AccountHasSubsidiaries { count: visible }.into());
+        }
+        if assignments > 0 {
+            return Err(Refused::AccountHasAssignments { count: assignments }.into());
         }
         Ok(Self { delete_time: Some(now), ..self.clone() })
     }
@@ -264,18 +276,23 @@ mod tests {
     #[test]
     fn a_prospect_becomes_active_once() {
         let now = OffsetDateTime::UNIX_EPOCH;
-        let active = account().activated(now).unwrap();
+        assert_eq!(account().activated(false, now).unwrap_err().refused_for(), Some("PRIMARY_MISSING"));
+        let active = account().activated(true, now).unwrap();
         assert_eq!((active.state, active.activate_time), (State::Active, Some(now)));
-        assert!(matches!(active.activated(now), Err(Error::StateForbids { state: "ACTIVE", expected: "PROSPECT" })));
+        assert!(matches!(
+            active.activated(true, now),
+            Err(Error::StateForbids { state: "ACTIVE", expected: "PROSPECT" })
+        ));
     }
 
     #[test]
     fn a_deleted_account_comes_back_as_it_was() {
         let now = OffsetDateTime::UNIX_EPOCH;
-        let active = account().activated(now).unwrap();
-        assert_eq!(active.deleted(2, 1, now).unwrap_err().refused_for(), Some("ACCOUNT_HAS_SUBSIDIARIES"));
-        let deleted = active.deleted(0, 0, now).unwrap();
-        assert!(deleted.activated(now).is_err() && deleted.deleted(0, 0, now).is_err());
+        let active = account().activated(true, now).unwrap();
+        assert_eq!(active.deleted((2, 1), 0, now).unwrap_err().refused_for(), Some("ACCOUNT_HAS_SUBSIDIARIES"));
+        assert_eq!(active.deleted((0, 0), 1, now).unwrap_err().refused_for(), Some("ACCOUNT_HAS_ASSIGNMENTS"));
+        let deleted = active.deleted((0, 0), 0, now).unwrap();
+        assert!(deleted.activated(true, now).is_err() && deleted.deleted((0, 0), 0, now).is_err());
         let back = deleted.undeleted(None).unwrap();
         assert_eq!(back, active);
         assert!(matches!(back.undeleted(None), Err(Error::StateForbids { state: "ACTIVE", expected: "DELETED" })));

@@ -26,6 +26,7 @@ use super::model::{Account as Row, connected};
 use super::patch::Patch;
 use super::store;
 use super::tier::{self, Period};
+use crate::assignment::store as assignments;
 use crate::territory::{Territory, store as territories};
 
 const MAX_NODES: usize = 1_000;
@@ -107,6 +108,7 @@ impl AccountRpc {
             let territory = territories::named(territories, code)?;
             after.territory_code.clone_from(&territory.code);
             after.territory_path.clone_from(&territory.path);
+            assignments::follow(transaction, std::slice::from_ref(&(after.id, territory.path.clone()))).await?;
         }
         // A parent that does not show is not taken away by writing back what was read.
         let hidden = after.parent_territory_path.as_deref().is_some_and(|path| !sight.scope.contains(path));
@@ -280,7 +282,8 @@ impl AccountService for AccountRpc {
         let (mut change, sight, _) = self.begin(&call, key, (id, &request.etag), around).await?;
         let subsidiaries = store::subsidiary_paths(&mut change.transaction, id).await?;
         let visible = subsidiaries.iter().filter(|path| sight.scope.contains(path)).count();
-        change.decide(|account| account.deleted(subsidiaries.len(), visible, call.now))?;
+        let assignments = assignments::count_open_of(&mut change.transaction, id).await?;
+        change.decide(|account| account.deleted((subsidiaries.len(), visible), assignments, call.now))?;
         let (account, position) = self.finish(change, &sight, "account.deleted", "").await?;
         Ok(Response::new(DeleteAccountResponse { account, position }))
     }
@@ -310,7 +313,8 @@ impl AccountService for AccountRpc {
         let key = call.request_key(&request.request_id, &request)?;
         let id = parse_id("id", &request.id)?;
         let (mut change, sight, _) = self.begin(&call, key, (id, &request.etag), Around::default()).await?;
-        change.decide(|account| account.activated(call.now))?;
+        let has_primary = assignments::lock_primary_of(&mut change.transaction, id).await?;
+        change.decide(|account| account.activated(has_primary, call.now))?;
         let (account, position) = self.finish(change, &sight, "account.activated", "").await?;
         Ok(Response::new(ActivateAccountResponse { account, position }))
     }

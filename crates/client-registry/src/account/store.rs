@@ -15,7 +15,7 @@ use super::tier::Period;
 
 /// Refusal of an account that does not exist for a scope.
 pub(super) fn not_found(value: &impl ToString) -> Error {
-    Error::NotFound { resource: "account", value: value.to_string() }
+    Error::not_found("account", value.to_string())
 }
 
 /// The accounts of some ids that lie in the scope, in no order.
@@ -47,6 +47,13 @@ pub(super) async fn find(connection: &mut PgConnection, scope: &Scope, ids: &[Uu
 /// The account of an id, or the refusal that it does not exist for this scope.
 pub(super) async fn get(connection: &mut PgConnection, scope: &Scope, id: Uuid) -> Result<Account, Error> {
     find(connection, scope, &[id]).await?.pop().ok_or_else(|| not_found(&id))
+}
+
+/// Refuses an account that does not exist for this scope, for what belongs to it.
+pub(crate) async fn check_visible(connection: &mut PgConnection, scope: &Scope, id: Uuid) -> Result<(), Error> {
+    let path = sqlx::query_scalar!("select territory_path from client_registry.account where id = $1", id);
+    let path = path.fetch_optional(connection).await?.filter(|path| scope.contains(path));
+    path.map(|_| ()).ok_or_else(|| not_found(&id))
 }
 
 /// The account of an id for a change of it.

@@ -1,13 +1,10 @@
 //! Tier periods: which tier an account had when, and why.
 
-use time::macros::date;
-use time::{Date, OffsetDateTime, UtcOffset};
+use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
 use super::model::Tier;
-
-/// No account was classified before this day.
-const FIRST_DAY: Date = date!(1900 - 01 - 01);
+use crate::day;
 
 /// A time in which an account had a tier. A period that was replaced on its first day ends the day before it began: it never applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,15 +19,9 @@ pub(super) struct Period {
     pub(super) create_time: OffsetDateTime,
 }
 
-/// The business day of an instant: Asia/Shanghai, which has had no daylight saving time since 1991.
-pub(super) fn business_day(now: OffsetDateTime) -> Date {
-    let shanghai = UtcOffset::from_hms(8, 0, 0).unwrap_or(UtcOffset::UTC);
-    now.to_offset(shanghai).date()
-}
-
 /// The earliest and the latest day on which a new period may begin: not before the one it follows, not in the future.
 pub(super) fn possible_starts(current: Option<&Period>, now: OffsetDateTime) -> (Date, Date) {
-    (current.map_or(FIRST_DAY, |current| current.start_date), business_day(now))
+    (current.map_or(day::FIRST, |current| current.start_date), day::of(now))
 }
 
 /// The last day of the period that another one follows.
@@ -40,14 +31,12 @@ pub(super) fn end_before(start: Date) -> Date {
 
 #[cfg(test)]
 mod tests {
-    use time::macros::datetime;
+    use time::macros::date;
 
     use super::*;
 
     #[test]
-    fn a_day_is_that_of_shanghai() {
-        assert_eq!(business_day(datetime!(2026-03-01 15:59 UTC)), date!(2026 - 03 - 01));
-        assert_eq!(business_day(datetime!(2026-03-01 16:00 UTC)), date!(2026 - 03 - 02));
+    fn a_period_ends_the_day_before_the_next_one() {
         assert_eq!(end_before(date!(2026 - 03 - 01)), date!(2026 - 02 - 28));
     }
 }

@@ -3,13 +3,17 @@
 use guanxi_events::NewEvent;
 use guanxi_grpc::{Fields, Violation, Violations, etag, known, number, parse_id, timestamp};
 use guanxi_proto::client_registry::v1::{
-    self as pb, AccountManagerChange, UpdateAccountManagerRequest, get_account_manager_request,
+    self as pb, AccountManagerChange, DepartAccountManagerRequest, ReinstateAccountManagerRequest,
+    UpdateAccountManagerRequest, get_account_manager_request,
 };
 use guanxi_proto::errors::v1::ErrorReason;
 use guanxi_resource::{Error, Sight, personal, place};
+use time::Date;
 use uuid::Uuid;
 
 use super::model::{AccountManager, Channel, Key};
+use crate::assignment;
+use crate::day;
 use crate::industry;
 use crate::territory::{self, Territory};
 
@@ -19,14 +23,10 @@ pub(super) fn seen(sight: &Sight, manager: &AccountManager) -> pb::AccountManage
 }
 
 fn wire(manager: &AccountManager) -> pb::AccountManager {
-    let channel = match manager.channel {
-        Channel::Field => pb::AccountManagerChannel::Field,
-        Channel::Phone => pb::AccountManagerChannel::Phone,
-        Channel::Industry => pb::AccountManagerChannel::Industry,
-    };
-    let state = match manager.delete_time {
-        None => pb::AccountManagerState::InService,
-        Some(_) => pb::AccountManagerState::Deleted,
+    let state = match (manager.delete_time, manager.depart_date) {
+        (None, None) => pb::AccountManagerState::InService,
+        (None, Some(_)) => pb::AccountManagerState::Departed,
+        (Some(_), _) => pb::AccountManagerState::Deleted,
     };
     pb::AccountManager {
         id: manager.id.to_string(),
@@ -34,7 +34,7 @@ fn wire(manager: &AccountManager) -> pb::AccountManager {
         name: manager.name.clone(),
         phone: manager.phone.clone().unwrap_or_default(),
         territory_code: manager.territory_code.clone(),
-        channel: channel.into(),
+        channel: wire_channel(manager.channel).into(),
         grade: manager.grade,
         industry_codes: manager.industry_codes.clone(),
         skills: manager.skills.clone(),
@@ -43,15 +43,46 @@ fn wire(manager: &AccountManager) -> pb::AccountManager {
         update_time: Some(timestamp(manager.update_time)),
         delete_time: manager.delete_time.map(timestamp),
         etag: etag(manager.version),
+        depart_date: day::wire(manager.depart_date),
     }
 }
 
-/// The event of a change.
+/// A channel on the wire.
+pub(crate) fn wire_channel(channel: Channel) -> pb::AccountManagerChannel {
+    match channel {
+        Channel::Field => pb::AccountManagerChannel::Field,
+        Channel::Phone => pb::AccountManagerChannel::Phone,
+        Channel::Industry => pb::AccountManagerChannel::Industry,
+    }
+}
+
+/// The channel that the wire means, if it means one.
+pub(crate) fn channel_of(channel: pb::AccountManagerChannel) -> Option<Channel> {
+    match channel {
+        pb::AccountManagerChannel::Unspecified => None,
+        pb::AccountManagerChannel::Field => Some(Channel::Field),
+        pb::AccountManagerChannel::Phone => Some(Channel::Phone),
+        pb::AccountManagerChannel::Industry => Some(Channel::Industry),
+    }
+}
+
+/// The event of a change without a reason.
 pub(super) fn event(kind: &'static str, before: Option<&AccountManager>, after: &AccountManager) -> NewEvent {
+    event_for(kind, before, after, "")
+}
+
+/// The event of a change.
+pub(super) fn event_for(
+    kind: &'static str,
+    before: Option<&AccountManager>,
+    after: &AccountManager,
+    reason: &str,
+) -> NewEvent {
     let lies = |manager: &AccountManager| place(&manager.territory_code, &manager.territory_path);
     let (mut old, mut new) = (before.map(wire), wire(after));
     let changed_personal_fields = personal::withhold(&mut old, &mut new);
-    let change = AccountManagerChange { before: old, after: Some(new), changed_personal_fields };
+    let change =
+        AccountManagerChange { before: old, after: Some(new), changed_personal_fields, reason: reason.to_owned() };
     guanxi_resource::event(kind, after.id, after.version, before.map(lies), lies(after), &change)
 }
 
@@ -114,6 +145,30 @@ impl<P: FnOnce(AccountManager) -> AccountManager> Update<P> {
     }
 }
 
+/// Reads a departure: who, since when, why.
+pub(super) fn departure(
+    request: &DepartAccountManagerRequest,
+    today: Date,
+) -> Result<(Uuid, Date, String), Violations> {
+    let mut violations = Violations::default();
+    let id = violations.keep(parse_id("id", &request.id));
+    let why = violations.keep(assignment::reason_text("reason", &request.reason));
+    let day = day::read("depart_date", &request.depart_date);
+    let day = day.and_then(|day| number("depart_date", day.unwrap_or(today), day::FIRST, today));
+    match (id, violations.keep(day), why) {
+        (Some(id), Some(day), Some(why)) => Ok((id, day, why)),
+        _ => Err(violations),
+    }
+}
+
+/// Reads a reinstatement: who, why.
+pub(super) fn reinstatement(request: &ReinstateAccountManagerRequest) -> Result<(Uuid, String), Violations> {
+    let mut violations = Violations::default();
+    let id = violations.keep(parse_id("id", &request.id));
+    let why = violations.keep(assignment::reason_text("reason", &request.reason));
+    id.zip(why).ok_or(violations)
+}
+
 /// Reads the fields: the territory that they name, and what becomes of a manager by the others.
 fn patch(
     fields: &mut Fields,
@@ -163,12 +218,8 @@ fn employee_number(field: &str, value: &str) -> Result<String, Violation> {
 }
 
 fn channel(field: &str, value: i32) -> Result<Channel, Violation> {
-    match known(field, value, pb::AccountManagerChannel::as_str_name)? {
-        pb::AccountManagerChannel::Unspecified => Err(Violation::required(field)),
-        pb::AccountManagerChannel::Field => Ok(Channel::Field),
-        pb::AccountManagerChannel::Phone => Ok(Channel::Phone),
-        pb::AccountManagerChannel::Industry => Ok(Channel::Industry),
-    }
+    let channel = known(field, value, pb::AccountManagerChannel::as_str_name)?;
+    channel_of(channel).ok_or_else(|| Violation::required(field))
 }
 
 fn grade(field: &str, value: i32) -> Result<i32, Violation> {

@@ -2,16 +2,19 @@
 
 use guanxi_resource::{Error, Resource, Stamp};
 use serde::Serialize;
-use time::OffsetDateTime;
+use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
+use crate::error::Refused;
 use crate::territory::Territory;
+
+time::serde::format_description!(iso_day, Date, "[year]-[month]-[day]");
 
 /// How a manager works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, sqlx::Type)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[sqlx(type_name = "text", rename_all = "SCREAMING_SNAKE_CASE")]
-pub(super) enum Channel {
+pub(crate) enum Channel {
     Field,
     Phone,
     Industry,
@@ -50,6 +53,9 @@ pub(super) struct AccountManager {
     pub(super) update_time: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339::option")]
     pub(super) delete_time: Option<OffsetDateTime>,
+    /// First day on which the manager is no longer there.
+    #[serde(with = "iso_day::option")]
+    pub(super) depart_date: Option<Date>,
 }
 
 impl AccountManager {
@@ -70,6 +76,7 @@ impl AccountManager {
             create_time: now,
             update_time: now,
             delete_time: None,
+            depart_date: None,
         }
     }
 
@@ -82,21 +89,49 @@ impl AccountManager {
     /// Refuses a change of a deleted manager.
     pub(super) fn check_live(&self) -> Result<(), Error> {
         if self.delete_time.is_some() {
-            return Err(Error::StateForbids { state: "DELETED", expected: "IN_SERVICE" });
+            return Err(Error::StateForbids { state: "DELETED", expected: "IN_SERVICE, DEPARTED" });
         }
         Ok(())
     }
 
-    /// Any live state → DELETED.
-    pub(super) fn deleted(&self, now: OffsetDateTime) -> Result<Self, Error> {
+    /// Where the manager stands.
+    pub(super) fn state(&self) -> &'static str {
+        match (self.delete_time, self.depart_date) {
+            (Some(_), _) => "DELETED",
+            (None, Some(_)) => "DEPARTED",
+            (None, None) => "IN_SERVICE",
+        }
+    }
+
+    /// IN_SERVICE → DEPARTED.
+    pub(super) fn departed(&self, day: Date) -> Result<Self, Error> {
+        if self.state() != "IN_SERVICE" {
+            return Err(Error::StateForbids { state: self.state(), expected: "IN_SERVICE" });
+        }
+        Ok(Self { depart_date: Some(day), ..self.clone() })
+    }
+
+    /// DEPARTED → IN_SERVICE.
+    pub(super) fn reinstated(&self) -> Result<Self, Error> {
+        if self.state() != "DEPARTED" {
+            return Err(Error::StateForbids { state: self.state(), expected: "DEPARTED" });
+        }
+        Ok(Self { depart_date: None, ..self.clone() })
+    }
+
+    /// Any live state → DELETED. `assignments` of the manager are open, `visible` of them are what the caller may know of.
+    pub(super) fn deleted(&self, assignments: usize, visible: usize, now: OffsetDateTime) -> Result<Self, Error> {
         self.check_live()?;
+        if assignments > 0 {
+            return Err(Refused::ManagerHasAssignments { count: visible }.into());
+        }
         Ok(Self { delete_time: Some(now), ..self.clone() })
     }
 
     /// DELETED → the state before.
     pub(super) fn undeleted(&self) -> Result<Self, Error> {
         if self.delete_time.is_none() {
-            return Err(Error::StateForbids { state: "IN_SERVICE", expected: "DELETED" });
+            return Err(Error::StateForbids { state: self.state(), expected: "DELETED" });
         }
         Ok(Self { delete_time: None, ..self.clone() })
     }
@@ -112,8 +147,7 @@ impl Resource for AccountManager {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_deleted_manager_comes_back_as_it_was() {
+    fn manager() -> AccountManager {
         let now = OffsetDateTime::UNIX_EPOCH;
         let territory = Territory {
             id: Uuid::nil(),
@@ -127,11 +161,29 @@ mod tests {
             create_time: now,
             update_time: now,
         };
-        let manager = AccountManager::blank(Uuid::nil(), &territory, now);
+        AccountManager::blank(Uuid::nil(), &territory, now)
+    }
+
+    #[test]
+    fn a_deleted_manager_comes_back_as_it_was() {
+        let (now, manager) = (OffsetDateTime::UNIX_EPOCH, manager());
         assert!(matches!(manager.undeleted(), Err(Error::StateForbids { expected: "DELETED", .. })));
-        let deleted = manager.deleted(now).unwrap();
-        assert!(matches!(deleted.deleted(now), Err(Error::StateForbids { state: "DELETED", .. })));
+        assert_eq!(manager.deleted(2, 1, now).unwrap_err().refused_for(), Some("MANAGER_HAS_ASSIGNMENTS"));
+        let deleted = manager.deleted(0, 0, now).unwrap();
+        assert!(matches!(deleted.deleted(0, 0, now), Err(Error::StateForbids { state: "DELETED", .. })));
         assert_eq!(deleted.undeleted().unwrap(), manager);
+    }
+
+    #[test]
+    fn who_departed_may_come_back() {
+        let (now, manager) = (OffsetDateTime::UNIX_EPOCH, manager());
+        assert!(matches!(manager.reinstated(), Err(Error::StateForbids { state: "IN_SERVICE", .. })));
+        let departed = manager.departed(now.date()).unwrap();
+        assert!(matches!(departed.departed(now.date()), Err(Error::StateForbids { state: "DEPARTED", .. })));
+        assert_eq!(departed.reinstated().unwrap(), manager);
+        let deleted = departed.deleted(0, 0, now).unwrap();
+        assert!(deleted.reinstated().is_err() && deleted.departed(now.date()).is_err());
+        assert_eq!(deleted.undeleted().unwrap().state(), "DEPARTED");
     }
 
     #[test]

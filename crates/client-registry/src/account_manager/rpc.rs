@@ -6,15 +6,18 @@ use guanxi_grpc::{Call, parse_id};
 use guanxi_proto::client_registry::v1::account_manager_service_server::AccountManagerService;
 use guanxi_proto::client_registry::v1::{
     CreateAccountManagerRequest, CreateAccountManagerResponse, DeleteAccountManagerRequest,
-    DeleteAccountManagerResponse, GetAccountManagerRequest, GetAccountManagerResponse, ListAccountManagersRequest,
-    ListAccountManagersResponse, UndeleteAccountManagerRequest, UndeleteAccountManagerResponse,
+    DeleteAccountManagerResponse, DepartAccountManagerRequest, DepartAccountManagerResponse, GetAccountManagerRequest,
+    GetAccountManagerResponse, ListAccountManagersRequest, ListAccountManagersResponse, ReinstateAccountManagerRequest,
+    ReinstateAccountManagerResponse, UndeleteAccountManagerRequest, UndeleteAccountManagerResponse,
     UpdateAccountManagerRequest, UpdateAccountManagerResponse,
 };
-use guanxi_resource::{Resources, Sight};
+use guanxi_resource::{Resource, Resources, Sight};
 use tonic::{Request, Response, Status};
 
 use super::model::{AccountManager as Row, Key};
 use super::{convert, store};
+use crate::assignment::{self, store as assignments};
+use crate::day;
 use crate::territory::store as territories;
 
 /// Serves account managers.
@@ -124,7 +127,9 @@ impl AccountManagerService for AccountManagerRpc {
         let mut transaction = self.resources.begin().await?;
         let before = store::lock(&mut transaction, &sight.scope, id).await?;
         let mut change = self.resources.change(&call, key, &request.etag, transaction, before).await?;
-        change.decide(|manager| manager.deleted(call.now))?;
+        let open = assignments::open_paths_of(&mut change.transaction, id).await?;
+        let visible = open.iter().filter(|path| sight.scope.contains(path)).count();
+        change.decide(|manager| manager.deleted(open.len(), visible, call.now))?;
         let (manager, position) = change.finish("account_manager.deleted", store::save, convert::event).await?;
         let account_manager = Some(convert::seen(&sight, &manager));
         Ok(Response::new(DeleteAccountManagerResponse { account_manager, position }))
@@ -144,5 +149,50 @@ impl AccountManagerService for AccountManagerRpc {
         let (manager, position) = change.finish("account_manager.undeleted", store::save, convert::event).await?;
         let account_manager = Some(convert::seen(&sight, &manager));
         Ok(Response::new(UndeleteAccountManagerResponse { account_manager, position }))
+    }
+
+    async fn depart_account_manager(
+        &self,
+        request: Request<DepartAccountManagerRequest>,
+    ) -> Result<Response<DepartAccountManagerResponse>, Status> {
+        let (call, request) = Call::open(request)?;
+        let key = call.request_key(&request.request_id, &request)?;
+        let (id, day, reason) = convert::departure(&request, day::of(call.now))?;
+        let sight = self.sight(&call);
+        let mut transaction = self.resources.begin().await?;
+        let before = store::lock(&mut transaction, &sight.scope, id).await?;
+        let mut change = self.resources.change(&call, key, &request.etag, transaction, before).await?;
+        change.decide(|manager| manager.departed(day))?;
+        let (mut closed, mut events) = (Vec::new(), Vec::new());
+        if !change.repeats {
+            change.after.stamp().advance(call.now);
+            store::save(&mut change.transaction, &change.after).await?;
+            (closed, events) = assignment::end_all_of(&mut change.transaction, id, day, &reason, call.now).await?;
+            let (before, after) = (Some(&change.before), &change.after);
+            events.push(convert::event_for("account_manager.departed", before, after, &reason));
+        }
+        let position = self.resources.commit(change.transaction, &call, events).await?;
+        let visible = closed.iter().filter(|assignment| sight.scope.contains(&assignment.territory_path)).count();
+        let account_manager = Some(convert::seen(&sight, &change.after));
+        let closed_count = i32::try_from(visible).unwrap_or(i32::MAX);
+        Ok(Response::new(DepartAccountManagerResponse { account_manager, closed_count, position }))
+    }
+
+    async fn reinstate_account_manager(
+        &self,
+        request: Request<ReinstateAccountManagerRequest>,
+    ) -> Result<Response<ReinstateAccountManagerResponse>, Status> {
+        let (call, request) = Call::open(request)?;
+        let key = call.request_key(&request.request_id, &request)?;
+        let (id, reason) = convert::reinstatement(&request)?;
+        let sight = self.sight(&call);
+        let mut transaction = self.resources.begin().await?;
+        let before = store::lock(&mut transaction, &sight.scope, id).await?;
+        let mut change = self.resources.change(&call, key, &request.etag, transaction, before).await?;
+        change.decide(Row::reinstated)?;
+        let event = |kind, before: Option<&Row>, after: &Row| convert::event_for(kind, before, after, &reason);
+        let (manager, position) = change.finish("account_manager.reinstated", store::save, event).await?;
+        let account_manager = Some(convert::seen(&sight, &manager));
+        Ok(Response::new(ReinstateAccountManagerResponse { account_manager, position }))
     }
 }

@@ -1,13 +1,12 @@
 //! The node and its rules.
 
+use crate::error::Refused;
 use std::collections::HashMap;
 
 use guanxi_resource::{Resource, Stamp};
 use serde::Serialize;
 use time::OffsetDateTime;
 use uuid::Uuid;
-
-use crate::error::Refused;
 
 /// A node of the tree.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]

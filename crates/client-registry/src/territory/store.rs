@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::model::{Levels, Territory};
+use crate::assignment::store as assignments;
 use crate::error::Refused;
 
 /// Locks the shape of a tree: shared to hang something into it, alone to move a part of it.
@@ -200,12 +201,13 @@ pub(super) async fn move_subtree(connection: &mut PgConnection, old: &str, new: 
         end,
         new,
     )
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
+    assignments::move_subtree(connection, old, new).await?;
     Ok(accounts.rows_affected())
 }
 
-/// Deletes for good; the code is never used again.
+/// Deletes for good; the code is never used again. Hand-overs of the territory go to the one above.
 pub(super) async fn delete(
     connection: &mut PgConnection,
     territory: &Territory,
@@ -218,6 +220,14 @@ pub(super) async fn delete(
         now,
     )
     .fetch_one(&mut *connection)
+    .await?;
+    let above = territory.path.strip_suffix(&format!("{}/", territory.code)).unwrap_or_default();
+    sqlx::query!(
+        "update client_registry.hand_over set territory_path = $2 where territory_path = $1",
+        territory.path,
+        above,
+    )
+    .execute(&mut *connection)
     .await?;
     let outcome =
         sqlx::query!("delete from client_registry.territory where id = $1", territory.id).execute(connection).await;

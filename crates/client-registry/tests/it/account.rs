@@ -185,8 +185,8 @@ async fn a_tier_has_a_history_with_reasons() {
 async fn a_deleted_account_is_hidden_until_it_comes_back() {
     let service = Service::with_tree().await;
     let account = service.account(named("样例", "440305")).await.unwrap();
-    let activate = ActivateAccountRequest { id: account.id.clone(), ..Default::default() };
-    service.accounts().activate_account(service.as_admin(activate)).await.unwrap();
+    let (assignment, _) = service.activate(&account).await;
+    service.close(&assignment.id).await.unwrap();
     let delete = DeleteAccountRequest { id: account.id.clone(), ..Default::default() };
     let deleted =
         service.accounts().delete_account(service.as_admin(delete)).await.unwrap().into_inner().account.unwrap();

@@ -393,8 +393,7 @@ async fn a_filter_of_types_sends_only_those_and_says_how_far_it_is() {
     let exact = ["guanxi.client_registry.v1.account.deleted", "guanxi.client_registry.v1.account.activated"];
     let mut stream = service.follow(&service.admin, 0, &exact).await.unwrap();
     let (account, _) = service.create("另一企业", "440305").await;
-    let request = ActivateAccountRequest { id: account.id, ..Default::default() };
-    let activated = service.accounts().activate_account(service.as_admin(request)).await.unwrap().into_inner().position;
+    let (_, activated) = service.activate(&account).await;
     assert_eq!(next_event(&mut stream).await.position, activated);
 }
 

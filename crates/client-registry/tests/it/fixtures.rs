@@ -25,15 +25,22 @@ impl Subject for Service {
         ("account_external_id", "DELETE INSERT SELECT"),
         ("account_manager", "INSERT SELECT UPDATE"),
         ("account_tier_period", "INSERT SELECT UPDATE"),
+        ("assignment", "INSERT SELECT UPDATE"),
+        ("assignment_policy", "SELECT UPDATE"),
         ("event", "INSERT SELECT"),
         ("event_head", "SELECT UPDATE"),
+        ("hand_over", "INSERT SELECT"),
         ("import", "INSERT SELECT UPDATE"),
         ("request", "DELETE INSERT SELECT UPDATE"),
         ("territory", "DELETE INSERT SELECT UPDATE"),
         ("territory_level", "SELECT"),
         ("territory_retired", "INSERT SELECT"),
         ("tree", "SELECT UPDATE"),
+        ("vacancy", "DELETE INSERT SELECT UPDATE"),
     ];
+    // The assignment that ends, the one that begins, and the hand-over.
+    const EVENTS: &'static [(&'static str, usize)] =
+        &[("AssignmentService/HandOverAccount", 3), ("HandOverService/TransferAccounts", 3)];
     const MADE_FOR_READERS: &'static [&'static str] = &["guanxi.client_registry.v1.Territory.path"];
 
     async fn start() -> Self {
@@ -64,6 +71,14 @@ pub(crate) enum Need {
     AccountManager,
     /// A deleted account manager in the city; the request gets its id.
     DeletedAccountManager,
+    /// An account manager in the city who departed; the request gets its id.
+    DepartedAccountManager,
+    /// A live account and a manager who fits it, in the city; the request gets both ids.
+    Pair,
+    /// An account in the city with a PRIMARY, and another manager; the request gets the ids of account, assignment and other manager.
+    Assignment,
+    /// A hand-over in the city; the request gets its id.
+    HandOver,
     /// A grid in the city; the request gets its code.
     Territory,
 }
@@ -87,9 +102,38 @@ impl Need {
                 service.managers().delete_account_manager(service.as_admin(request)).await.unwrap();
                 manager.id
             }
+            Need::DepartedAccountManager => {
+                let manager = service.manager(employee(&format!("E{number}"), place.city)).await.unwrap();
+                let reason = "离职".to_owned();
+                let request = DepartAccountManagerRequest { id: manager.id.clone(), reason, ..Default::default() };
+                service.managers().depart_account_manager(service.as_admin(request)).await.unwrap();
+                manager.id
+            }
+            Need::Pair => {
+                let account = service.account(named(&format!("样例第{number}公司"), place.city)).await.unwrap();
+                let manager = service.manager(employee(&format!("E{number}"), place.city)).await.unwrap();
+                format!("{} {}", account.id, manager.id)
+            }
+            Need::Assignment => {
+                let account = service.account(named(&format!("样例第{number}公司"), place.city)).await.unwrap();
+                let manager = service.manager(employee(&format!("E{number}"), place.city)).await.unwrap();
+                let other = service.manager(employee(&format!("E{number}b"), place.city)).await.unwrap();
+                let assignment = service.assign(&account.id, &manager.id).await.unwrap();
+                format!("{} {} {}", account.id, assignment.id, other.id)
+            }
+            Need::HandOver => {
+                let account = service.account(named(&format!("样例第{number}公司"), place.city)).await.unwrap();
+                let manager = service.manager(employee(&format!("E{number}"), place.city)).await.unwrap();
+                service.hand_over(&account.id, &manager.id, "").await.unwrap().hand_over_id
+            }
             Need::Territory => service.territory(&format!("g{number}"), "GRID", place.city).await.unwrap().code,
         }
     }
+}
+
+/// One of the ids that the request got.
+pub(crate) fn part(fresh: &str, index: usize) -> &str {
+    fresh.split(' ').nth(index).unwrap()
 }
 
 const NOT_FOUND: Outside = Outside::NotFound;
@@ -119,7 +163,7 @@ pub(crate) const FIXTURES: &[Fixture<Need>] = &[
     ),
     fixture("AccountService/DeleteAccount", Need::Account, NOT_FOUND, |_, id| json!({"id": id})),
     fixture("AccountService/UndeleteAccount", Need::DeletedAccount, NOT_FOUND, |_, id| json!({"id": id})),
-    fixture("AccountService/ActivateAccount", Need::Account, NOT_FOUND, |_, id| json!({"id": id})),
+    fixture("AccountService/ActivateAccount", Need::Assignment, NOT_FOUND, |_, fresh| json!({"id": part(fresh, 0)})),
     fixture(
         "AccountService/SetAccountTier",
         Need::Account,
@@ -159,6 +203,77 @@ pub(crate) const FIXTURES: &[Fixture<Need>] = &[
         Need::DeletedAccountManager,
         NOT_FOUND,
         |_, id| json!({"id": id}),
+    ),
+    fixture(
+        "AccountManagerService/DepartAccountManager",
+        Need::AccountManager,
+        NOT_FOUND,
+        |_, id| json!({"id": id, "reason": "离职"}),
+    ),
+    fixture(
+        "AccountManagerService/ReinstateAccountManager",
+        Need::DepartedAccountManager,
+        NOT_FOUND,
+        |_, id| json!({"id": id, "reason": "返岗"}),
+    ),
+    fixture("AssignmentService/OpenAssignment", Need::Pair, NOT_FOUND, |_, fresh| {
+        let role = "ASSIGNMENT_ROLE_PRIMARY";
+        json!({"accountId": part(fresh, 0), "accountManagerId": part(fresh, 1), "role": role})
+    }),
+    fixture(
+        "AssignmentService/CloseAssignment",
+        Need::Assignment,
+        NOT_FOUND,
+        |_, fresh| json!({"id": part(fresh, 1), "reason": "调整"}),
+    ),
+    fixture(
+        "AssignmentService/HandOverAccount",
+        Need::Assignment,
+        NOT_FOUND,
+        |_, fresh| json!({"accountId": part(fresh, 0), "accountManagerId": part(fresh, 2), "reason": "调整"}),
+    ),
+    fixture("AssignmentService/GetAssignment", Need::Assignment, NOT_FOUND, |_, fresh| json!({"id": part(fresh, 1)})),
+    fixture(
+        "AssignmentService/ListAssignments",
+        Need::Assignment,
+        NOT_FOUND,
+        |place, _| json!({"territoryCode": place.city}),
+    ),
+    fixture(
+        "AssignmentService/FindResponsible",
+        Need::Assignment,
+        NOT_FOUND,
+        |_, fresh| json!({"accountId": part(fresh, 0)}),
+    ),
+    fixture("HandOverService/TransferAccounts", Need::Assignment, NOT_FOUND, |_, fresh| {
+        let transfer = json!({"accountId": part(fresh, 0), "accountManagerId": part(fresh, 2)});
+        json!({"transfers": {"transfers": [transfer]}, "reason": "调整"})
+    }),
+    fixture("HandOverService/GetHandOver", Need::HandOver, NOT_FOUND, |_, id| json!({"id": id})),
+    fixture(
+        "HandOverService/ListHandOvers",
+        Need::HandOver,
+        NOT_FOUND,
+        |place, _| json!({"territoryCode": place.city}),
+    ),
+    fixture(
+        "VacancyService/ListVacantAccounts",
+        Need::Account,
+        NOT_FOUND,
+        |place, _| json!({"territoryCode": place.city}),
+    ),
+    fixture(
+        "VacancyService/SuggestAssignments",
+        Need::Account,
+        NOT_FOUND,
+        |place, _| json!({"territoryCode": place.city}),
+    ),
+    fixture("AssignmentPolicyService/GetAssignmentPolicy", Need::Name, Outside::Same, |_, _| json!({})),
+    fixture(
+        "AssignmentPolicyService/UpdateAssignmentPolicy",
+        Need::Name,
+        Outside::RootOnly("ROOT_GRANT_MISSING"),
+        |_, _| json!({"assignmentPolicy": {"vacancyDays": 9}}),
     ),
     fixture(
         "TerritoryService/CreateTerritory",

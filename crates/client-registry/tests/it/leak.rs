@@ -27,6 +27,12 @@ struct World {
     managers: Vec<String>,
     /// Ids of what is outside.
     outside: Vec<String>,
+    /// Ids of assignments that are inside.
+    assignments: Vec<String>,
+    /// Ids of hand-overs that are inside.
+    hand_overs: Vec<String>,
+    /// Id of the assignment of the account that left.
+    left_assignment: String,
     /// Id of an account that was inside: events of that time show it, nothing else does.
     left: String,
     /// Id of a territory that was inside: the last that shows of it is that it left.
@@ -65,6 +71,8 @@ impl World {
         let escaped = account("样例先走公司", "440306", &went_along).await;
         let deleted = account("样例已删公司", "440305", &top).await;
 
+        let first_manager = service.manager(employee("E9000", "440305")).await.unwrap().id;
+        let left_assignment = service.assign(&left, &first_manager).await.unwrap().id;
         update(&service, &escaped, "样例先走公司", "440305").await;
         move_territory(&service, "330107", "440300").await;
         move_territory(&service, "440306", "330100").await;
@@ -79,24 +87,50 @@ impl World {
             let request = DeleteAccountRequest { id: id.clone(), ..Default::default() };
             service.accounts().delete_account(service.as_admin(request)).await.unwrap();
         }
-        let mut managers = Vec::new();
-        for (number, territory_code) in [("E9001", "440305"), ("E9002", "330106"), ("E9003", "330106")] {
-            managers.push(service.manager(employee(number, territory_code)).await.unwrap());
-        }
-        let came_manager = AccountManager { territory_code: "440305".to_owned(), ..managers[1].clone() };
-        let request = UpdateAccountManagerRequest { account_manager: Some(came_manager), ..Default::default() };
-        service.managers().update_account_manager(service.as_admin(request)).await.unwrap();
-        let manager_outside = managers.pop().unwrap().id;
-
+        let Staff { managers, assignments, hand_overs, outside } =
+            Staff::of(&service, [&branch, &came, &child_of_left], [&branch_outside, &top]).await;
         let left_territory = territories.pop().unwrap();
         Self {
             service,
             inside: vec![head, branch, child_of_left, came, came_along, escaped, deleted],
-            managers: managers.into_iter().map(|manager| manager.id).collect(),
-            outside: [vec![top, branch_outside, above, went_along, manager_outside], territories].concat(),
+            managers,
+            outside: [vec![top, branch_outside, above, went_along], outside, territories].concat(),
+            assignments,
+            hand_overs,
+            left_assignment,
             left,
             left_territory,
         }
+    }
+
+    /// What reads may be asked for about who looks after what.
+    fn requests_about_assignments(&self) -> Vec<(&'static str, Vec<Json>)> {
+        let gets = |ids: &[String]| ids.iter().map(|id| json!({ "id": id })).collect::<Vec<_>>();
+        let pages = || vec![json!({"withTotal": true}), json!({"territoryCode": "440300", "pageSize": 1})];
+        vec![
+            ("AssignmentService/GetAssignment", gets(&self.assignments)),
+            ("AssignmentService/ListAssignments", [pages(), vec![json!({"filter": "state = OPEN"})]].concat()),
+            ("AssignmentService/FindResponsible", self.inside.iter().map(|id| json!({ "accountId": id })).collect()),
+            ("AssignmentPolicyService/GetAssignmentPolicy", vec![json!({})]),
+            ("HandOverService/GetHandOver", gets(&self.hand_overs)),
+            ("HandOverService/ListHandOvers", pages()),
+            ("VacancyService/ListVacantAccounts", pages()),
+            (
+                "VacancyService/SuggestAssignments",
+                vec![json!({"territoryCode": "440300"}), json!({"accountManagerId": self.managers[0]})],
+            ),
+        ]
+    }
+
+    /// The histories that may be asked for.
+    fn histories(&self) -> Vec<Json> {
+        let nouns = [
+            ("account", &self.inside),
+            ("account_manager", &self.managers),
+            ("assignment", &self.assignments),
+            ("hand_over", &self.hand_overs),
+        ];
+        nouns.into_iter().flat_map(|(noun, ids)| ids.iter().map(move |id| change(noun, id))).collect()
     }
 
     /// Everything that a read may be asked for.
@@ -106,7 +140,7 @@ impl World {
         let ids: Vec<&String> = self.inside.iter().chain(&self.outside).chain([&self.left]).collect();
         let searches = ["公司", "外地公司", "样例", "外地", "支公司", "集团", "曾用名"]
             .map(|query| json!({"query": query, "pageSize": 50, "showDeleted": true}));
-        vec![
+        let others = vec![
             ("AccountService/GetAccount", each(|id| json!({ "id": id }))),
             ("AccountService/BatchGetAccounts", vec![json!({ "ids": ids })]),
             (
@@ -142,10 +176,7 @@ impl World {
             ("TerritoryService/ListTerritoryLevels", vec![json!({})]),
             ("EventFeedService/Follow", vec![json!({}), json!({"types": ["guanxi.client_registry.v1.territory.*"]})]),
             ("EventFeedService/GetFeedHead", vec![json!({})]),
-            (
-                "ChangeService/ListChanges",
-                [each(|id| change("account", id)), managers(|id| change("account_manager", id))].concat(),
-            ),
+            ("ChangeService/ListChanges", self.histories()),
             ("IdentityService/WhoAmI", vec![json!({})]),
             ("IdentityService/ListRoles", vec![json!({})]),
             ("AccountService/ImportAccounts", vec![self.import()]),
@@ -153,7 +184,8 @@ impl World {
                 "TerritoryService/ImportTerritories",
                 vec![json!({"options": {"importId": uuid::Uuid::now_v7(), "dryRun": true}})],
             ),
-        ]
+        ];
+        [others, self.requests_about_assignments()].concat()
     }
 
     /// Rows that touch what is outside in every way.
@@ -180,7 +212,8 @@ impl World {
         if text.field == "subject" && text.text == format!("territory/{}", self.left_territory) {
             return None;
         }
-        self.told(text.text).or_else(|| (!text.past && text.text.contains(&self.left)).then(|| "what left".to_owned()))
+        let left = || [&self.left, &self.left_assignment].into_iter().find(|id| text.text.contains(*id)).cloned();
+        self.told(text.text).or_else(|| if text.past { None } else { left() })
     }
 
     /// What of the world outside a text tells.
@@ -195,6 +228,63 @@ impl World {
 
 fn change(noun: &str, id: &str) -> Json {
     json!({"subject": format!("{noun}/{id}"), "pageSize": 1})
+}
+
+/// Managers, and what they look after.
+struct Staff {
+    managers: Vec<String>,
+    assignments: Vec<String>,
+    hand_overs: Vec<String>,
+    /// Ids of managers and assignments outside.
+    outside: Vec<String>,
+}
+
+impl Staff {
+    async fn of(service: &Service, inside: [&String; 3], outside: [&String; 2]) -> Self {
+        let ([branch, came, child_of_left], [branch_outside, top]) = (inside, outside);
+        let mut managers = Vec::new();
+        for (number, territory_code) in [("E9001", "440305"), ("E9002", "330106"), ("E9003", "330106"), ("E9009", "CN")]
+        {
+            managers.push(service.manager(employee(number, territory_code)).await.unwrap().id);
+        }
+        let (everywhere, manager_outside) = (managers.pop().unwrap(), managers.pop().unwrap());
+        let came_manager =
+            AccountManager { id: managers[1].clone(), territory_code: "440305".to_owned(), ..Default::default() };
+        let request = UpdateAccountManagerRequest { account_manager: Some(came_manager), ..Default::default() };
+        service.managers().update_account_manager(service.as_admin(request)).await.unwrap();
+        let assigned = async |account: &str, manager: &str| service.assign(account, manager).await.unwrap().id;
+        let closed = assigned(branch, &managers[1]).await;
+        service.close(&closed).await.unwrap();
+        let assignments = vec![closed, assigned(came, &managers[1]).await, assigned(branch, &managers[0]).await];
+        let assignment_outside = assigned(branch_outside, &manager_outside).await;
+        assigned(top, &everywhere).await;
+        let hand_overs = vec![service.hand_over(came, &managers[0], "").await.unwrap().hand_over_id];
+        // One across the border: inside it is an id that leads nowhere.
+        transfer(service, &[(child_of_left, &everywhere), (branch_outside, &everywhere)]).await;
+        for account in [came, branch_outside] {
+            let request = ActivateAccountRequest { id: account.clone(), ..Default::default() };
+            service.accounts().activate_account(service.as_admin(request)).await.unwrap();
+            for assignment in service.listed(&format!("account_id = {account} AND state = OPEN")).await {
+                service.close(&assignment.id).await.unwrap();
+            }
+        }
+        Self { managers, assignments, hand_overs, outside: vec![manager_outside, assignment_outside] }
+    }
+}
+
+/// Gives accounts to managers in one hand-over.
+async fn transfer(service: &Service, pairs: &[(&str, &str)]) {
+    let transfers = pairs.iter().map(|(account, manager)| AccountTransfer {
+        account_id: (*account).to_owned(),
+        account_manager_id: (*manager).to_owned(),
+    });
+    let transfers = AccountTransfers { transfers: transfers.collect() };
+    let request = TransferAccountsRequest {
+        reason: "调整".to_owned(),
+        accounts: Some(transfer_accounts_request::Accounts::Transfers(transfers)),
+        ..Default::default()
+    };
+    service.hand_overs().transfer_accounts(service.as_admin(request)).await.unwrap();
 }
 
 async fn rename_territory(service: &Service, code: &str) -> String {
@@ -233,6 +323,11 @@ async fn whoever_sees_everything_is_shown_what_the_others_are_not() {
         "ListRoles",
         "ListAccountTierPeriods",
         "GetAccountManager",
+        "GetAssignment",
+        "FindResponsible",
+        "GetHandOver",
+        "SuggestAssignments",
+        "GetAssignmentPolicy",
         "ImportTerritories",
     ];
     // The same looking through finds something in every other answer, so it would have found it there.

@@ -3,7 +3,10 @@
 
 mod account;
 mod account_manager;
+mod assignment;
+mod assignment_policy;
 mod bad_account;
+mod bad_assignment;
 mod bad_bytes;
 mod bad_import;
 mod bad_input;
@@ -11,6 +14,7 @@ mod concurrency;
 mod deadline;
 mod feed;
 mod fixtures;
+mod hand_over;
 mod idempotency;
 mod leak;
 mod personal;
@@ -23,6 +27,7 @@ mod scale;
 mod search;
 mod support;
 mod territory;
+mod vacancy;
 
 use guanxi_test_support::contract::wire;
 

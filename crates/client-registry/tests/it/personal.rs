@@ -6,7 +6,7 @@ use guanxi_test_support::contract::INSIDE;
 use guanxi_test_support::contract::personal::{PERSON, SECRET, is_masked, personal_values};
 use serde_json::json;
 
-use crate::fixtures::Need;
+use crate::fixtures::{Need, part};
 use crate::support::{Service, named};
 use crate::wire::{self, Caller};
 
@@ -38,7 +38,13 @@ pub(crate) async fn with_person(service: &Service, need: Need, fresh: &str, pers
     let id = json!({ "id": fresh });
     match need {
         Need::Account => change(service, "AccountService/UpdateAccount", &account).await,
-        Need::AccountManager => change(service, "AccountManagerService/UpdateAccountManager", &manager).await,
+        Need::Assignment | Need::Pair => {
+            let account = json!({"account": {"id": part(fresh, 0), "legalRepresentative": person}});
+            change(service, "AccountService/UpdateAccount", &account).await;
+        }
+        Need::AccountManager | Need::DepartedAccountManager => {
+            change(service, "AccountManagerService/UpdateAccountManager", &manager).await;
+        }
         // They cannot be changed while they are deleted.
         Need::DeletedAccount => {
             change(service, "AccountService/UndeleteAccount", &id).await;
@@ -50,7 +56,7 @@ pub(crate) async fn with_person(service: &Service, need: Need, fresh: &str, pers
             change(service, "AccountManagerService/UpdateAccountManager", &manager).await;
             change(service, "AccountManagerService/DeleteAccountManager", &id).await;
         }
-        Need::Name | Need::Territory => {}
+        Need::Name | Need::HandOver | Need::Territory => {}
     }
 }
 

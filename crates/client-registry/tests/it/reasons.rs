@@ -5,7 +5,7 @@ use guanxi_test_support::contract::{Subject, identity, strain};
 
 use crate::refused::World;
 use crate::support::Service;
-use crate::{bad_account, bad_bytes, bad_import, bad_input};
+use crate::{bad_account, bad_assignment, bad_bytes, bad_import, bad_input};
 
 /// Reasons that no test provokes, and why.
 const NEVER: [(&str, &str); 2] =
@@ -16,6 +16,7 @@ fn provoked() -> Provoked {
     let mut provoked = Provoked::default();
     let world = World::of_words();
     provoked.cases(&bad_account::cases(&world));
+    provoked.cases(&bad_assignment::cases(&world));
     provoked.cases(&bad_input::cases(&world));
     for reason in bad_import::cases(&world).iter().flat_map(bad_import::Case::reasons) {
         provoked.row(reason);

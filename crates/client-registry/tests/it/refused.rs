@@ -2,11 +2,11 @@
 
 use guanxi_proto::client_registry::v1::*;
 pub(crate) use guanxi_test_support::contract::refused::{
-    Case, NOBODY, check, check_refusal, check_text, fields, is_published, refusal,
+    Case, NOBODY, check, check_refusal, check_text, fields, is_published, refusal, unmet,
 };
 use serde_json::{Value as Json, json};
 
-use crate::support::{Service, named};
+use crate::support::{Service, employee, named};
 use crate::wire::{self, Caller};
 
 /// An account that is right but for the given fields.
@@ -35,6 +35,22 @@ pub(crate) struct World {
     pub(crate) outside: String,
     /// Ten accounts in 440305, each under the one before.
     pub(crate) chain: Vec<String>,
+    /// PRIMARY of the active account: FIELD, grade 5, in 440305.
+    pub(crate) manager: String,
+    /// That assignment.
+    pub(crate) assignment: String,
+    /// A FIELD manager of grade 1 in 440305, who is PRIMARY of nobody.
+    pub(crate) junior: String,
+    /// An INDUSTRY manager of 63 in 330100 with as many accounts as the policy allows: one.
+    pub(crate) full: String,
+    /// A manager in 440305 who departed.
+    pub(crate) departed: String,
+    /// A manager in 330100.
+    pub(crate) manager_outside: String,
+    /// A prospect in 440305 of tier C, which had a PRIMARY from 2026-01-01 to 2026-03-01.
+    pub(crate) small: String,
+    /// That assignment.
+    pub(crate) closed: String,
     /// Of a request that was answered.
     pub(crate) request_id: String,
     /// Of a request for a territory that was answered.
@@ -76,9 +92,39 @@ impl World {
         for level in 2..=10 {
             world.chain.push(account(&format!("第{level}层"), world.chain.last().unwrap()).await);
         }
+        world.staff(&service).await;
         world.service = Some(service);
         world.happen().await;
         world
+    }
+
+    /// Managers, and who looks after what.
+    async fn staff(&mut self, service: &Service) {
+        let manager = async |number: &str, territory: &str, grade: i32| {
+            service.manager(AccountManager { grade, ..employee(number, territory) }).await.unwrap().id
+        };
+        self.manager = manager("E1", "440305", 5).await;
+        self.junior = manager("E2", "440305", 1).await;
+        self.departed = manager("E3", "440305", 3).await;
+        self.manager_outside = manager("E4", "330100", 3).await;
+        let industry = AccountManager {
+            channel: AccountManagerChannel::Industry.into(),
+            industry_codes: vec!["63".to_owned()],
+            ..employee("E5", "330100")
+        };
+        self.full = service.manager(industry).await.unwrap().id;
+        self.assignment = service.assign(&self.active, &self.manager).await.unwrap().id;
+        service.assign(&self.outside, &self.full).await.unwrap();
+        self.small = service.account(named("小型样例公司", "440305")).await.unwrap().id;
+        let request = OpenAssignmentRequest {
+            account_id: self.small.clone(),
+            account_manager_id: self.manager.clone(),
+            role: AssignmentRole::Primary.into(),
+            start_date: "2026-01-01".to_owned(),
+            ..Default::default()
+        };
+        let opened = service.assignments().open_assignment(service.as_admin(request)).await.unwrap().into_inner();
+        self.closed = opened.assignment.unwrap().id;
     }
 
     /// A world without a service, for reading what cases expect.
@@ -100,6 +146,13 @@ impl World {
             ("AccountService/DeleteAccount", json!({"id": self.deleted_child})),
             ("AccountService/DeleteAccount", json!({"id": self.deleted})),
             ("AccountService/ActivateAccount", json!({"id": self.active})),
+            (
+                "AssignmentService/CloseAssignment",
+                json!({"id": self.closed, "reason": "调岗", "endDate": "2026-03-01"}),
+            ),
+            ("AccountService/SetAccountTier", json!({"id": self.small, "tier": "TIER_C", "reason": "小型"})),
+            ("AccountManagerService/DepartAccountManager", json!({"id": self.departed, "reason": "离职"})),
+            ("AssignmentPolicyService/UpdateAssignmentPolicy", json!({"assignmentPolicy": {"industryMaxAccounts": 1}})),
             ("AccountService/SetAccountTier", json!({"id": self.active, "tier": "TIER_A", "reason": "重点"})),
             (
                 "AccountService/CreateAccount",

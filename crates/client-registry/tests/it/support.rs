@@ -5,7 +5,11 @@ use std::ops::{Deref, DerefMut};
 
 use guanxi_proto::client_registry::v1::account_manager_service_client::AccountManagerServiceClient;
 use guanxi_proto::client_registry::v1::account_service_client::AccountServiceClient;
+use guanxi_proto::client_registry::v1::assignment_policy_service_client::AssignmentPolicyServiceClient;
+use guanxi_proto::client_registry::v1::assignment_service_client::AssignmentServiceClient;
+use guanxi_proto::client_registry::v1::hand_over_service_client::HandOverServiceClient;
 use guanxi_proto::client_registry::v1::territory_service_client::TerritoryServiceClient;
+use guanxi_proto::client_registry::v1::vacancy_service_client::VacancyServiceClient;
 use guanxi_proto::client_registry::v1::*;
 use guanxi_proto::r#type::v1::LocalizedText;
 use guanxi_test_support::{Keys, Running, Served, TestDatabase};
@@ -68,6 +72,22 @@ impl Service {
         AccountManagerServiceClient::new(self.channel.clone())
     }
 
+    pub(crate) fn assignments(&self) -> AssignmentServiceClient<Channel> {
+        AssignmentServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn hand_overs(&self) -> HandOverServiceClient<Channel> {
+        HandOverServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn vacancies(&self) -> VacancyServiceClient<Channel> {
+        VacancyServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn policies(&self) -> AssignmentPolicyServiceClient<Channel> {
+        AssignmentPolicyServiceClient::new(self.channel.clone())
+    }
+
     pub(crate) async fn territory(&self, code: &str, level: &str, parent: &str) -> Result<Territory, Status> {
         let territory = Territory {
             code: code.to_owned(),
@@ -89,6 +109,34 @@ impl Service {
         let request = CreateAccountManagerRequest { account_manager: Some(manager), request_id: String::new() };
         let created = self.managers().create_account_manager(self.as_admin(request)).await?.into_inner();
         Ok(created.account_manager.unwrap())
+    }
+
+    /// Makes a manager PRIMARY of an account, from today on.
+    pub(crate) async fn assign(&self, account_id: &str, account_manager_id: &str) -> Result<Assignment, Status> {
+        let request = OpenAssignmentRequest {
+            account_id: account_id.to_owned(),
+            account_manager_id: account_manager_id.to_owned(),
+            role: AssignmentRole::Primary.into(),
+            ..Default::default()
+        };
+        Ok(self.assignments().open_assignment(self.as_admin(request)).await?.into_inner().assignment.unwrap())
+    }
+
+    /// Ends an assignment today.
+    pub(crate) async fn close(&self, id: &str) -> Result<Assignment, Status> {
+        let request = CloseAssignmentRequest { id: id.to_owned(), reason: "调整".to_owned(), ..Default::default() };
+        Ok(self.assignments().close_assignment(self.as_admin(request)).await?.into_inner().assignment.unwrap())
+    }
+
+    /// Gives an account a manager of its own, in its territory, and makes it ACTIVE.
+    pub(crate) async fn activate(&self, account: &Account) -> (Assignment, i64) {
+        let number = format!("A{}", &account.id.replace('-', "")[8..]);
+        let manager =
+            self.manager(AccountManager { grade: 5, ..employee(&number, &account.territory_code) }).await.unwrap();
+        let assignment = self.assign(&account.id, &manager.id).await.unwrap();
+        let request = ActivateAccountRequest { id: account.id.clone(), ..Default::default() };
+        let answer = self.accounts().activate_account(self.as_admin(request)).await.unwrap().into_inner();
+        (assignment, answer.position)
     }
 }
 

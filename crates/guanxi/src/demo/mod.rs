@@ -1,6 +1,7 @@
 //! Believable data for a cluster to try things with, made up from a seed and loaded through the API that everybody uses.
 
 mod accounts;
+mod managers;
 mod places;
 mod random;
 mod trades;
@@ -10,16 +11,20 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+use guanxi_proto::client_registry::v1::account_manager_service_client::AccountManagerServiceClient;
 use guanxi_proto::client_registry::v1::account_service_client::AccountServiceClient;
+use guanxi_proto::client_registry::v1::assignment_service_client::AssignmentServiceClient;
 use guanxi_proto::client_registry::v1::{
-    Account, AccountState, ActivateAccountRequest, ExportAccountsRequest, ImportTerritoryRow, SetAccountTierRequest,
-    Tier,
+    Account, AccountState, ActivateAccountRequest, AssignmentRole, CloseAssignmentRequest, CreateAccountManagerRequest,
+    ExportAccountsRequest, GetAccountManagerRequest, ImportTerritoryRow, OpenAssignmentRequest, SetAccountTierRequest,
+    Tier, get_account_manager_request,
 };
 use guanxi_proto::imports::v1::ImportMode;
 use indicatif::ProgressBar;
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tonic::Code;
 use tonic::transport::Channel;
 use uuid::Uuid;
 
@@ -32,6 +37,8 @@ use accounts::{Plan, SYSTEM};
 /// Calls at once.
 const CALLS: usize = 8;
 const BATCH: usize = 500;
+/// Of so many customers one has lost its manager.
+const ONE_VACANT_IN: usize = 20;
 
 /// Loads the data of a seed. What is there already stays as it is, so loading twice does no harm.
 pub(crate) async fn load(endpoint: &str, token: &str, seed: u64) -> Result<(), Box<dyn Error>> {
@@ -47,10 +54,22 @@ pub(crate) async fn load(endpoint: &str, token: &str, seed: u64) -> Result<(), B
     let plans = accounts::plans(seed);
     step.note(&format!("{} accounts", plans.len()));
     loader.import::<Accounts>(plans.iter().map(|plan| (plan.row.row_number, plan.row.clone()))).await?;
-    step.note("tiers and states");
-    let (tiers, states) = loader.settle(&plans).await?;
-    step.done(&format!("of seed {seed} is there: {} accounts, {tiers} tiers set, {states} activated", plans.len()));
+    step.note("account managers");
+    let managers = loader.staff().await?;
+    step.note("tiers, assignments and states");
+    let (tiers, states) = loader.settle(&plans, &managers).await?;
+    let (accounts, managers) = (plans.len(), managers.len());
+    step.done(&format!(
+        "of seed {seed} is there: {managers} managers, {accounts} accounts, {tiers} tiers set, {states} activated"
+    ));
     Ok(())
+}
+
+/// Who looks after an account, since when, and until when (empty for today) where nobody does any more.
+struct Care {
+    manager_id: String,
+    start_date: String,
+    lost: Option<&'static str>,
 }
 
 /// A cluster that is filled.
@@ -88,21 +107,49 @@ impl Loader {
         }
     }
 
-    /// Gives the accounts that were just made their tiers and states; counts both.
-    async fn settle(&self, plans: &[Plan]) -> Result<(usize, usize), Failure> {
-        let known = self.known().await?;
+    /// Makes the managers that are not there; gives the ids of all by employee number.
+    async fn staff(&self) -> Result<HashMap<String, String>, Failure> {
+        let mut client = AccountManagerServiceClient::new(self.channel.clone());
+        let mut ids = HashMap::new();
+        for manager in managers::managers(self.seed) {
+            let number = manager.employee_number.clone();
+            let request_id = self.id(&["manager", &number]).to_string();
+            let message = CreateAccountManagerRequest { account_manager: Some(manager), request_id };
+            let answer = client.create_account_manager(request(message, &self.token, Language::English)?).await;
+            let found = match answer {
+                Err(status) if status.code() == Code::AlreadyExists => {
+                    let key = Some(get_account_manager_request::Key::EmployeeNumber(number.clone()));
+                    let message = request(GetAccountManagerRequest { key }, &self.token, Language::English)?;
+                    client.get_account_manager(message).await?.into_inner().account_manager
+                }
+                answer => answer?.into_inner().account_manager,
+            };
+            ids.extend(found.map(|manager| (number, manager.id)));
+        }
+        Ok(ids)
+    }
+
+    /// Gives the accounts that were just made their tiers, managers and states; counts tiers and states.
+    async fn settle(&self, plans: &[Plan], managers: &HashMap<String, String>) -> Result<(usize, usize), Failure> {
+        let (known, counties) = (self.known().await?, places::counties());
         let (permits, mut calls) = (Arc::new(Semaphore::new(CALLS)), JoinSet::new());
         let (mut tiers, mut states) = (0, 0);
-        for plan in plans {
+        for (number, plan) in plans.iter().enumerate() {
             let key = plan.row.account.iter().flat_map(|account| &account.external_ids).next();
             let Some(account) = key.and_then(|key| known.get(&key.value)) else { continue };
             let tier = plan.tier.clone().filter(|_| account.tier() == Tier::Unspecified);
             let active = plan.active && account.state() == AccountState::Prospect;
-            (tiers, states) = (tiers + usize::from(tier.is_some()), states + usize::from(active));
+            let of = managers::responsible(&counties, account, plan.tier.as_ref().map(|(tier, ..)| *tier));
+            let care = managers.get(&of).filter(|_| active).map(|manager_id| Care {
+                manager_id: manager_id.clone(),
+                start_date: format!("2025-{:02}-{:02}", number % 12 + 1, number % 28 + 1),
+                lost: (number % ONE_VACANT_IN == 0).then_some(if number % 40 == 0 { "2026-01-15" } else { "" }),
+            });
+            (tiers, states) = (tiers + usize::from(tier.is_some()), states + usize::from(care.is_some()));
             let (loader, id, permits) = (self.clone(), account.id.clone(), Arc::clone(&permits));
             calls.spawn(async move {
                 let _permit = permits.acquire().await;
-                loader.finish(id, tier, active).await
+                loader.finish(id, tier, care).await
             });
         }
         while let Some(outcome) = calls.join_next().await {
@@ -115,7 +162,7 @@ impl Loader {
         &self,
         id: String,
         tier: Option<(Tier, String, &'static str)>,
-        active: bool,
+        care: Option<Care>,
     ) -> Result<(), Failure> {
         let mut client = AccountServiceClient::new(self.channel.clone());
         if let Some((tier, start_date, reason)) = tier {
@@ -130,10 +177,30 @@ impl Loader {
             };
             client.set_account_tier(request(message, &self.token, Language::English)?).await?;
         }
-        if active {
-            let request_id = self.id(&["activate", &id]).to_string();
-            let message = ActivateAccountRequest { id, etag: String::new(), request_id };
-            client.activate_account(request(message, &self.token, Language::English)?).await?;
+        let Some(care) = care else { return Ok(()) };
+        let mut assignments = AssignmentServiceClient::new(self.channel.clone());
+        let message = OpenAssignmentRequest {
+            account_id: id.clone(),
+            account_manager_id: care.manager_id,
+            role: AssignmentRole::Primary.into(),
+            start_date: care.start_date,
+            reason: "划分包保".to_owned(),
+            exception_reason: String::new(),
+            request_id: self.id(&["assign", &id]).to_string(),
+        };
+        let opened = assignments.open_assignment(request(message, &self.token, Language::English)?).await?.into_inner();
+        let request_id = self.id(&["activate", &id]).to_string();
+        let message = ActivateAccountRequest { id: id.clone(), etag: String::new(), request_id };
+        client.activate_account(request(message, &self.token, Language::English)?).await?;
+        if let Some((end_date, assignment)) = care.lost.zip(opened.assignment) {
+            let message = CloseAssignmentRequest {
+                id: assignment.id,
+                reason: "客户经理调岗".to_owned(),
+                end_date: end_date.to_owned(),
+                etag: String::new(),
+                request_id: self.id(&["close", &id]).to_string(),
+            };
+            assignments.close_assignment(request(message, &self.token, Language::English)?).await?;
         }
         Ok(())
     }

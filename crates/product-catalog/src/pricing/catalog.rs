@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use guanxi_grpc::Violations;
 use guanxi_proto::product_catalog::v1::{
     self as pb, AuthorityLevel, BundleChange, BundleState, CategoryChange, ChargeKind, DiscountPolicyChange,
     OfferingChange, OfferingState, PriceChange, PriceModel, ReductionCause,
@@ -14,6 +15,7 @@ use time::Date;
 use time::macros::format_description;
 
 use super::amount::{Model, Tier};
+use crate::specification::{self, Characteristic};
 
 /// The catalog at a position of the service's feed. What one version shares with the next is not copied.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +38,7 @@ pub(crate) struct Catalog {
 #[derive(Debug)]
 pub(super) struct Offering {
     pub(super) validity: Validity,
+    pub(super) characteristics: Vec<Characteristic>,
     /// As it was published.
     pub(super) content: pb::Offering,
 }
@@ -92,7 +95,7 @@ pub(super) struct Validity {
 
 impl Validity {
     /// True on the days of the validity.
-    pub(super) fn has(&self, day: Date) -> bool {
+    pub(super) fn has(self, day: Date) -> bool {
         self.from.is_none_or(|from| from <= day) && self.to.is_none_or(|to| day < to)
     }
 }
@@ -138,7 +141,12 @@ impl Catalog {
         }
         let versions = self.offerings.entry(offering.code.clone()).or_default();
         let validity = validity(&offering.valid_from_date, &offering.valid_to_date)?;
-        versions.insert(offering.version_number, Arc::new(Offering { validity, content: offering }));
+        let mut wrong = Violations::default();
+        let characteristics = specification::characteristics("characteristics", &offering.characteristics, &mut wrong);
+        if !wrong.is_empty() {
+            return Err("characteristics that are wrong".into());
+        }
+        versions.insert(offering.version_number, Arc::new(Offering { validity, characteristics, content: offering }));
         Ok(())
     }
 

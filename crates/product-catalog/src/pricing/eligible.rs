@@ -1,17 +1,11 @@
-//! Who may buy an offering, where, with what and configured how.
+//! Who may buy an offering, where and with what.
 
-use guanxi_proto::product_catalog::v1::{Eligibility, ErrorReason, Offering, PriceQuoteLine};
+use guanxi_proto::product_catalog::v1::{Eligibility, ErrorReason, Offering};
 
 use super::quote::Profile;
-use crate::specification;
 
-/// Every reason why an account may not buy an offering like this, besides its price. `with` are the offerings of the quote.
-pub(super) fn refusals(
-    offering: &Offering,
-    profile: &Profile,
-    line: &PriceQuoteLine,
-    with: &[&str],
-) -> Vec<(ErrorReason, String)> {
+/// Every reason why an account may not buy an offering, besides its price and its configuration. `with` are the offerings of the quote.
+pub(super) fn refusals(offering: &Offering, profile: &Profile, with: &[&str]) -> Vec<(ErrorReason, String)> {
     let mut refusals = Vec::new();
     if !available(offering, profile) {
         refusals.push((ErrorReason::NotAvailableHere, profile.territory_code.clone()));
@@ -23,9 +17,6 @@ pub(super) fn refusals(
     refusals.extend(missing.map(|code| (ErrorReason::PrerequisiteMissing, code.clone())));
     let excluded = offering.excluded_offering_codes.iter().filter(has);
     refusals.extend(excluded.map(|code| (ErrorReason::Excluded, code.clone())));
-    if let Err(wrong) = specification::configure(&offering.characteristics, &line.characteristics) {
-        refusals.extend(wrong.into_iter().map(|code| (ErrorReason::CharacteristicInvalid, code)));
-    }
     refusals
 }
 

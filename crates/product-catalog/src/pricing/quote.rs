@@ -11,6 +11,7 @@ use time::Date;
 use super::amount::{self, NoAmount};
 use super::catalog::{Authority, Bundle, Catalog, Condition, Offering, Price};
 use super::eligible;
+use crate::specification;
 
 /// Who would buy.
 #[derive(Clone, Debug, Default)]
@@ -91,7 +92,10 @@ fn quote_line(catalog: &Catalog, asked: &Asked, line: &Line, bundles: &BTreeMap<
     };
     quoted.version_number = offering.content.version_number;
     let with: Vec<&str> = asked.lines.iter().map(|line| line.sent.offering_code.as_str()).collect();
-    quoted.refusals.extend(eligible::refusals(&offering.content, &asked.profile, &line.sent, &with));
+    quoted.refusals.extend(eligible::refusals(&offering.content, &asked.profile, &with));
+    if let Err(wrong) = specification::configure(&offering.characteristics, &line.sent.characteristics) {
+        quoted.refusals.extend(wrong.into_iter().map(|code| (ErrorReason::CharacteristicInvalid, code)));
+    }
     let bundle = bundles.get(line.sent.bundle_code.as_str());
     if let Some(bound) = bundle {
         quoted.refusals.extend(bound.refusal_of(line));

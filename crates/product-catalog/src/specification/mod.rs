@@ -1,8 +1,14 @@
-//! What can be configured on an offering. The noun follows; until then every configuration is taken as it is.
-use std::collections::BTreeMap;
-pub(crate) fn configure(
-    _: &[guanxi_proto::product_catalog::v1::Characteristic],
-    values: &BTreeMap<String, String>,
-) -> Result<BTreeMap<String, String>, Vec<String>> {
-    Ok(values.clone())
-}
+//! Specification (产品规格): what can be configured on offerings.
+//!
+//! Live, and deleted beside it until undeleted. These must hold at every commit: a code belongs to one specification, for good;
+//! its characteristics have different codes and depend on each other without a circle; every default is a valid value; a live
+//! offering that is not retired names a live specification.
+
+mod convert;
+mod model;
+mod rpc;
+pub(crate) mod store;
+
+pub(crate) use convert::characteristics;
+pub(crate) use model::{Characteristic, configure};
+pub(crate) use rpc::SpecificationRpc;

@@ -45,8 +45,9 @@ impl Provoked {
     pub fn cases(&mut self, cases: &[Case]) {
         for case in cases {
             self.refusals(&[(case.code, case.reason)]);
+            let kind = if case.code == Code::InvalidArgument { FIELD.to_owned() } else { code_name(case.code) };
             for (_, reason) in &case.fields {
-                self.note(reason, FIELD);
+                self.note(reason, &kind);
             }
         }
     }

@@ -52,6 +52,13 @@ pub fn fields(name: &'static str, method: &'static str, request: Json, wrong: &[
     Case { fields: wrong.iter().map(|(field, reason)| ((*field).to_owned(), *reason)).collect(), ..case }
 }
 
+/// A request that does not pass these gates, each about something.
+#[must_use]
+pub fn unmet(name: &'static str, method: &'static str, request: Json, gates: &[(&str, &'static str)]) -> Case {
+    let case = fields(name, method, request, gates);
+    Case { code: Code::FailedPrecondition, reason: gates[0].1, ..case }
+}
+
 /// A request that is refused as a whole.
 #[must_use]
 pub fn refusal(name: &'static str, method: &'static str, request: Json, code: Code, reason: &'static str) -> Case {
@@ -110,6 +117,12 @@ pub fn check_refusal(context: &str, status: &Status, tag: &str) {
         let said = violation.localized_message.unwrap();
         localized.push((said.locale, said.message));
         texts.push(violation.description);
+    }
+    for unmet in details.precondition_failure().map(|failure| failure.violations.clone()).unwrap_or_default() {
+        let published = packages_with_reasons().iter().any(|domain| is_published(domain, &unmet.r#type));
+        assert!(published, "{context}: {} is not published", unmet.r#type);
+        assert!(!unmet.subject.is_empty(), "{context}: what is unmet has no subject");
+        localized.push((tag.to_owned(), unmet.description));
     }
     for (locale, text) in &localized {
         assert_eq!(locale, tag, "{context}: {text}");

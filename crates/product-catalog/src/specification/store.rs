@@ -1,0 +1,76 @@
+//! SQL of specifications.
+
+use guanxi_db::PgConnection;
+use guanxi_filter::{Field, Kind, Listing, Order};
+use guanxi_resource::Error;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::model::{Characteristic, Specification};
+use crate::value::Key;
+
+/// The specification of a key, or the refusal that there is none.
+pub(super) async fn get(connection: &mut PgConnection, key: &Key) -> Result<Specification, Error> {
+    let (id, code, value) = key.parts();
+    let found = sqlx::query_as!(
+        Specification,
+        r#"select id, code, name_zh, name_en, characteristics as "characteristics: Json<Vec<Characteristic>>", version,
+            create_time, update_time, delete_time
+        from product_catalog.specification where id = $1 or code = $2"#,
+        id,
+        code,
+    );
+    found.fetch_optional(connection).await?.ok_or(Error::NotFound { resource: "specification", value })
+}
+
+/// The specification of an id for a change of it.
+pub(super) async fn lock(connection: &mut PgConnection, id: Uuid) -> Result<Specification, Error> {
+    sqlx::query_scalar!("select id from product_catalog.specification where id = $1 for no key update", id)
+        .fetch_optional(&mut *connection)
+        .await?;
+    get(connection, &Key::Id(id)).await
+}
+
+/// Saves a new specification, or everything that can change of one that is locked.
+pub(super) async fn save(connection: &mut PgConnection, specification: &Specification) -> Result<(), Error> {
+    let saved = sqlx::query_scalar!(
+        "insert into product_catalog.specification (id, code, name_zh, name_en, characteristics, version, create_time, \
+         update_time, delete_time) \
+         select id, code, name_zh, name_en, characteristics, version, create_time, update_time, delete_time \
+         from jsonb_to_record($1) as new (id uuid, code text, name_zh text, name_en text, characteristics jsonb, version bigint, \
+         create_time timestamptz, update_time timestamptz, delete_time timestamptz) \
+         on conflict (id) do update set name_zh = excluded.name_zh, name_en = excluded.name_en, \
+         characteristics = excluded.characteristics, version = excluded.version, update_time = excluded.update_time, \
+         delete_time = excluded.delete_time \
+         returning id",
+        Json(specification) as _,
+    )
+    .fetch_one(connection)
+    .await;
+    match saved.map_err(guanxi_db::Error::from) {
+        Err(error) if error.constraint() == Some("specification_code_key") => {
+            Err(Error::Exists { resource: "specification", field: "code", value: specification.code.clone() })
+        }
+        saved => Ok(saved.map(|_id| ())?),
+    }
+}
+
+/// How specifications are listed.
+pub(super) static LISTING: Listing = Listing {
+    name: "specification",
+    columns: "id, code, name_zh, name_en, characteristics, version, create_time, update_time, delete_time",
+    from: "product_catalog.specification",
+    id: "id",
+    path: None,
+    live: Some("delete_time is null"),
+    fields: &[
+        Field { name: "code", column: "code", kind: Kind::Text },
+        Field { name: "name_zh", column: "name_zh", kind: Kind::Text },
+        Field { name: "name_en", column: "name_en", kind: Kind::Text },
+        Field { name: "create_time", column: "create_time", kind: Kind::Instant },
+        Field { name: "update_time", column: "update_time", kind: Kind::Instant },
+    ],
+    orders: &[Order { name: "code", key: Some("code"), descending: false }],
+    default_page_size: 50,
+    max_page_size: 1_000,
+};
