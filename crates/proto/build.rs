@@ -78,7 +78,9 @@ fn personal(pool: &DescriptorPool) -> Result<String, Box<dyn Error>> {
 fn requests(pool: &DescriptorPool) -> String {
     let mut code = String::new();
     for message in pool.all_messages() {
-        let (has, path) = (|name: &str| message.get_field_by_name(name).is_some(), rust_path(&message));
+        let plain =
+            |name: &str| message.get_field_by_name(name).is_some_and(|field| field.containing_oneof().is_none());
+        let (has, path) = (plain, rust_path(&message));
         let text = |name: &str| format!("fn {name}(&self) -> &str {{ &self.{name} }} ");
         if has("request_id") {
             code += &format!("impl Repeatable for {path} {{ {}}}\n", text("request_id"));

@@ -1,6 +1,10 @@
 //! The product as foreign clients see it.
-#![expect(clippy::unwrap_used, reason = "these are tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
 mod cluster;
+mod follower;
 mod foreign_clients;
+mod process;
+mod random;
+mod territory_copy;
 mod tools;

@@ -8,6 +8,7 @@
 //! A key set says which key may assert whom, so a service's key is worth nothing but that service.
 
 mod caller;
+mod identity;
 mod keys;
 mod memory;
 mod paths;
@@ -17,6 +18,7 @@ mod scope;
 mod token;
 
 pub use caller::{Caller, EVERYWHERE, Grant, Principal, SERVICE_PREFIX};
+pub use identity::ServiceIdentity;
 pub use keys::{KeyError, PublicKey, SigningKey, TokenRequest, write_key_set};
 pub use paths::TerritoryPaths;
 pub use role::{ROLES, Role, RoleEntry, UnknownRole, permission};

@@ -102,6 +102,13 @@ impl Subscription {
                     return;
                 }
             };
+            let dense = dense(position, events.iter().map(|event| event.position));
+            if let Some(found) = events.first().filter(|_| dense == 0) {
+                let lost = Refusal::new(Code::DataLoss, ErrorReason::EventsMissing);
+                let _ = answers.send(Err(lost.with("after", position).with("found", found.position).into())).await;
+                return;
+            }
+            events.truncate(dense);
             events.retain(|event| event.position <= until);
             let Some(last) = events.last().map(|event| event.position) else {
                 if ready.changed().await.is_err() {
@@ -142,18 +149,31 @@ impl Subscription {
     }
 }
 
+/// How many positions follow without a hole, which is a loss: nobody is to go on as if nothing were missing.
+fn dense(after: i64, positions: impl Iterator<Item = i64>) -> usize {
+    positions.zip(after + 1..).take_while(|(found, expected)| found == expected).count()
+}
+
 fn fits(wanted: &str, kind: &str) -> bool {
     wanted.strip_suffix('*').map_or(wanted == kind, |beginning| kind.starts_with(beginning))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::fits;
+    use super::{dense, fits};
 
     #[test]
     fn a_star_stands_for_the_rest_of_a_type() {
         assert!(fits("guanxi.client_registry.v1.account.*", "guanxi.client_registry.v1.account.created"));
         assert!(!fits("guanxi.client_registry.v1.account.*", "guanxi.client_registry.v1.territory.created"));
         assert!(!fits("guanxi.client_registry.v1.account", "guanxi.client_registry.v1.account.created"));
+    }
+
+    #[test]
+    fn a_hole_is_found_wherever_it_is() {
+        assert_eq!(dense(7, [].into_iter()), 0);
+        assert_eq!(dense(7, [8, 9, 10].into_iter()), 3);
+        assert_eq!(dense(7, [9, 10].into_iter()), 0);
+        assert_eq!(dense(7, [8, 9, 12, 13].into_iter()), 2);
     }
 }

@@ -133,6 +133,13 @@ impl Refusal {
         self
     }
 
+    /// Names fields beside the reason, for example those of a resource that is not ready for a verb.
+    #[must_use]
+    pub fn naming(mut self, violations: Violations) -> Self {
+        self.violations.extend(violations.0);
+        self
+    }
+
     /// `NOT_FOUND` of a resource named by `value`, be it absent or out of scope.
     pub fn not_found(resource: &str, value: impl ToString) -> Self {
         Self::new(Code::NotFound, ErrorReason::ResourceNotFound).with("resource", resource).with("value", value)

@@ -1,18 +1,154 @@
-//! Where territories lie: a copy of client-registry's tree.
+//! Where territories lie: a copy of client-registry's tree, kept by following its feed, and in memory for every call.
+//!
+//! The copy is one for all processes of the service, and whichever process takes an event in changes it. So each process reads it
+//! again when its own stream has shown it that something changed.
 
-use guanxi_auth::TerritoryPaths;
-use guanxi_db::Database;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use guanxi_auth::{TerritoryPaths, subtree_end};
+use guanxi_db::{Database, PgConnection};
+use guanxi_events::{FollowError, Follower};
+use guanxi_grpc::Peer;
+use guanxi_proto::client_registry::v1::{Territory, TerritoryChange};
+use guanxi_proto::events::v1::Event;
 use guanxi_resource::Directory;
+use prost::Message;
 use tokio::sync::watch;
 
-/// Loads the copy.
-pub(crate) async fn start(database: &Database) -> Result<Directory, guanxi_db::Error> {
+/// The service that has the tree.
+const SOURCE: &str = "client-registry";
+const TYPES: [&str; 1] = ["guanxi.client_registry.v1.territory.*"];
+/// How long to wait after the copy could not be read.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Loads the copy, and keeps it up to date where its source is known. `newest` is how far the service's own events go.
+pub(crate) async fn start(
+    database: &Database,
+    newest: watch::Receiver<i64>,
+    registry: Option<Peer>,
+) -> Result<Directory, guanxi_db::Error> {
+    let paths = TerritoryPaths::default();
+    load(database, &paths).await?;
+    if let Some(registry) = registry {
+        let follower = Follower::new(database, SOURCE, registry, &TYPES);
+        tokio::spawn(keep_loading(database.clone(), paths.clone(), follower.changes()));
+        tokio::spawn(follower.follow(async |transaction, events| apply(transaction, events).await));
+    }
+    // The service's own changes never shape the tree, so its own feed need not wait for the copy.
+    Ok(Directory { paths, followed: newest })
+}
+
+async fn load(database: &Database, paths: &TerritoryPaths) -> Result<(), guanxi_db::Error> {
     let mut connection = database.connection().await?;
     let rows = sqlx::query!("select code, path from product_catalog.territory").fetch_all(&mut *connection).await?;
     connection.release();
-    let paths = TerritoryPaths::default();
     paths.replace(rows.into_iter().map(|row| (row.code, row.path)));
-    // The service's own changes never shape the tree, so its own feed need not wait for the copy.
-    let (_, followed) = watch::channel(i64::MAX);
-    Ok(Directory { paths, followed })
+    Ok(())
+}
+
+/// Reads the whole copy again after every change; what changes meanwhile is read together.
+async fn keep_loading(database: Database, paths: TerritoryPaths, mut changes: watch::Receiver<i64>) {
+    while changes.changed().await.is_ok() {
+        while let Err(error) = load(&database, &paths).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the copy of the territories cannot be read");
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+}
+
+/// Changes the copy as the tree was changed. What events create and delete is written at once at the end; a move re-paths its
+/// subtree by a statement of its own, and in `tree` what is not written yet.
+async fn apply(connection: &mut PgConnection, events: &[Event]) -> Result<(), FollowError> {
+    let changes = events.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let tree = named(connection, &changes).await?;
+    let mut touched = BTreeSet::new();
+    for (event, change) in events.iter().zip(changes) {
+        match (change.before, change.after) {
+            (_, Some(after)) => {
+                let path = path(&tree, &after).ok_or_else(|| unfit(event, "its parent is not in the copy"))?;
+                match tree.path_of(&after.code) {
+                    Some(old) if old == path => {}
+                    Some(old) => re_path(connection, &old, &path).await?,
+                    None => drop(touched.insert(after.code.clone())),
+                }
+                tree.put(&after.code, &path);
+            }
+            (Some(before), None) => {
+                tree.remove(&before.code);
+                touched.insert(before.code);
+            }
+            (None, None) => return Err(unfit(event, "it has neither before nor after")),
+        }
+    }
+    write(connection, &tree, touched).await
+}
+
+fn read(event: &Event) -> Result<TerritoryChange, FollowError> {
+    let payload = event.payload.as_ref().ok_or_else(|| unfit(event, "it has no payload"))?;
+    TerritoryChange::decode(payload.value.as_slice()).map_err(|error| unfit(event, &error.to_string()))
+}
+
+fn unfit(event: &Event, problem: &str) -> FollowError {
+    FollowError::Apply { position: event.position, problem: format!("{}: {problem}", event.subject) }
+}
+
+/// Where a territory lies by its parent.
+fn path(tree: &TerritoryPaths, territory: &Territory) -> Option<String> {
+    let above = if territory.parent_code.is_empty() { String::new() } else { tree.path_of(&territory.parent_code)? };
+    Some(format!("{above}{}/", territory.code))
+}
+
+/// The part of the copy that changes name.
+async fn named(connection: &mut PgConnection, changes: &[TerritoryChange]) -> Result<TerritoryPaths, FollowError> {
+    let sides = changes.iter().flat_map(|change| [&change.before, &change.after]).flatten();
+    let codes: Vec<String> = sides.flat_map(|side| [side.code.clone(), side.parent_code.clone()]).collect();
+    let rows = sqlx::query!("select code, path from product_catalog.territory where code = any($1)", &codes);
+    let tree = TerritoryPaths::default();
+    tree.replace(rows.fetch_all(connection).await?.into_iter().map(|row| (row.code, row.path)));
+    Ok(tree)
+}
+
+async fn re_path(connection: &mut PgConnection, old: &str, new: &str) -> Result<(), FollowError> {
+    sqlx::query!(
+        "update product_catalog.territory set path = $3 || substr(path, length($1) + 1) where path >= $1 and path < $2",
+        old,
+        subtree_end(old),
+        new,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Writes what was created, and deletes what was deleted.
+async fn write(
+    connection: &mut PgConnection,
+    tree: &TerritoryPaths,
+    codes: BTreeSet<String>,
+) -> Result<(), FollowError> {
+    let (mut there, mut paths, mut gone) = (Vec::new(), Vec::new(), Vec::new());
+    for code in codes {
+        match tree.path_of(&code) {
+            Some(path) => {
+                there.push(code);
+                paths.push(path);
+            }
+            None => gone.push(code),
+        }
+    }
+    if !there.is_empty() {
+        sqlx::query_scalar!(
+            "insert into product_catalog.territory (code, path) select code, path from unnest($1::text[], $2::text[]) as new (code, path) \
+             on conflict (code) do update set path = excluded.path returning code",
+            &there,
+            &paths,
+        )
+        .fetch_all(&mut *connection)
+        .await?;
+    }
+    if !gone.is_empty() {
+        sqlx::query!("delete from product_catalog.territory where code = any($1)", &gone).execute(connection).await?;
+    }
+    Ok(())
 }

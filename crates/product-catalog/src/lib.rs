@@ -6,6 +6,7 @@ mod currency;
 mod directory;
 mod error;
 mod event;
+mod offering;
 mod pricing;
 mod service;
 mod specification;

@@ -46,6 +46,25 @@ pub(crate) fn decimal(value: &str, digits: usize, places: usize) -> Option<Decim
     if fits { Decimal::from_str_exact(value).ok() } else { None }
 }
 
+/// A text of at most `max` characters on any number of lines, blanks at the ends cut off.
+pub(crate) fn lines(field: &str, value: &str, max: usize) -> Result<String, Violation> {
+    let value = value.trim();
+    let length = value.chars().count();
+    if length > max {
+        return Err(Violation::new(field, ErrorReason::TooLong).with("max", max).with("length", length));
+    }
+    if value.chars().any(|character| character.is_control() && character != '\n') {
+        let wrong = Violation::new(field, ErrorReason::Format).with("value", value.escape_debug());
+        return Err(wrong.with("expected", "text without control characters"));
+    }
+    Ok(value.to_owned())
+}
+
+/// Something that a list names is not there.
+pub(crate) fn unknown(field: impl Into<String>, resource: &str, code: &str) -> Violation {
+    Violation::new(field, ErrorReason::ResourceNotFound).with("resource", resource).with("value", code)
+}
+
 /// A text in both languages on the wire.
 pub(crate) fn localized(zh: &str, en: Option<&str>) -> LocalizedText {
     LocalizedText { zh: zh.to_owned(), en: en.unwrap_or_default().to_owned() }
@@ -167,5 +186,23 @@ mod tests {
         for bad in ["", "-", ".5", "5.", "+1", "1e3", "1_000", "1,5", "0.00001", "1234567890123456", "１", " 1"] {
             assert_eq!(decimal(bad, 15, 4), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_day_is_one_of_the_calendar_and_begins_in_shanghai() {
+        assert_eq!(day("day", "2024-02-29").unwrap().to_string(), "2024-02-29");
+        for bad in ["", "2023-02-29", "2024-2-29", "20240229", "+2024-02-29", "2024-02-29T00:00"] {
+            assert_eq!(day("day", bad).unwrap_err().reason.name(), "FORMAT", "{bad}");
+        }
+        let evening = OffsetDateTime::UNIX_EPOCH + time::Duration::hours(16);
+        assert_eq!(today(evening).to_string(), "1970-01-02");
+        assert_eq!(today(evening - time::Duration::SECOND).to_string(), "1970-01-01");
+    }
+
+    #[test]
+    fn lines_may_be_many_but_not_long() {
+        assert_eq!(lines("text", " 一\n二 ", 3).as_deref(), Ok("一\n二"));
+        assert_eq!(lines("text", "一二三四", 3).unwrap_err().reason.name(), "TOO_LONG");
+        assert_eq!(lines("text", "一\r二", 3).unwrap_err().reason.name(), "FORMAT");
     }
 }

@@ -59,7 +59,7 @@ impl Collector {
         self.received.spans.lock().unwrap()[0].resource.clone().unwrap().attributes
     }
 
-    /// The points of a histogram.
+    /// The points of a histogram, as they arrived last.
     #[must_use]
     pub fn histogram(&self, name: &str) -> Vec<HistogramDataPoint> {
         match self.metric(name) {
@@ -68,7 +68,7 @@ impl Collector {
         }
     }
 
-    /// Values and attributes of a gauge or counter.
+    /// Values and attributes of a gauge or counter, as they arrived last.
     #[must_use]
     pub fn numbers(&self, name: &str) -> Vec<(i64, Vec<KeyValue>)> {
         let points = match self.metric(name) {
@@ -92,8 +92,8 @@ impl Collector {
 
     fn metric(&self, name: &str) -> Data {
         let received = self.received.metrics.lock().unwrap();
-        let mut metrics = received.iter().flat_map(|each| &each.scope_metrics).flat_map(|scope| &scope.metrics);
-        metrics.find(|metric| metric.name == name).unwrap().data.clone().unwrap()
+        let metrics = received.iter().flat_map(|each| &each.scope_metrics).flat_map(|scope| &scope.metrics);
+        metrics.filter(|metric| metric.name == name).last().unwrap().data.clone().unwrap()
     }
 }
 

@@ -2,18 +2,20 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use guanxi_auth::{Grant, Role, SigningKey, TokenRequest, write_key_set};
+use guanxi_auth::{Grant, PublicKey, Role, SERVICE_PREFIX, SigningKey, TokenRequest, write_key_set};
 use time::{Duration, OffsetDateTime};
 use tonic::Request;
 
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
-/// A key that may assert people, one that may assert `service:kpi` only, and the file that says so.
+/// A key that may assert people, one that may assert `service:kpi` only, those of further services, and the file that says so.
 pub struct Keys {
     people: SigningKey,
     service: SigningKey,
+    further: Mutex<Vec<PublicKey>>,
     folder: PathBuf,
 }
 
@@ -25,7 +27,12 @@ impl Keys {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("guanxi-keys-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        let keys = Self { people: SigningKey::generate().unwrap(), service: SigningKey::generate().unwrap(), folder };
+        let keys = Self {
+            people: SigningKey::generate().unwrap(),
+            service: SigningKey::generate().unwrap(),
+            further: Mutex::default(),
+            folder,
+        };
         keys.trust_people(true);
         keys
     }
@@ -34,7 +41,18 @@ impl Keys {
     pub fn trust_people(&self, trusted: bool) {
         let people = trusted.then(|| self.people.public_key(None));
         let service = self.service.public_key(Some("service:kpi"));
-        write_key_set(&self.jwks(), &people.into_iter().chain([service]).collect::<Vec<_>>()).unwrap();
+        let further = self.further.lock().unwrap().clone();
+        write_key_set(&self.jwks(), &people.into_iter().chain([service]).chain(further).collect::<Vec<_>>()).unwrap();
+    }
+
+    /// A file with a new key of a service, which is trusted to assert this service.
+    #[must_use]
+    pub fn of_service(&self, name: &str) -> PathBuf {
+        let (key, path) = (SigningKey::generate().unwrap(), self.folder.join(format!("{name}.pem")));
+        key.save(&path).unwrap();
+        self.further.lock().unwrap().push(key.public_key(Some(&format!("{SERVICE_PREFIX}{name}"))));
+        self.trust_people(true);
+        path
     }
 
     /// The file of trusted keys.

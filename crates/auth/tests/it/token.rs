@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use guanxi_auth::{AUDIENCE, Principal, SigningKey, TokenError, Verifier};
+use guanxi_auth::{AUDIENCE, Principal, ServiceIdentity, SigningKey, TokenError, Verifier};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 use time::Duration;
@@ -206,4 +206,23 @@ fn a_token_is_verified_once_and_then_remembered() {
     let foreign = SigningKey::generate().unwrap().sign(&request("10023"), NOW).unwrap();
     assert_eq!(fixture.verifier.verify(&foreign, NOW), Err(TokenError::Untrusted));
     assert_eq!(fixture.verifier.remembered(), 1, "refusals are not remembered");
+}
+
+#[test]
+fn a_service_speaks_for_itself_with_a_token_that_is_renewed_in_time() {
+    let fixture = Fixture::new("identity");
+    let identity = ServiceIdentity::new("kpi", fixture.kpi.clone());
+    let first = identity.token(NOW).unwrap();
+    let principal = fixture.verifier.verify(&first, NOW).unwrap();
+    assert_eq!((principal.service(), &principal.grants), (Some("kpi"), &machine("service:kpi").grants));
+    let mut now = NOW;
+    for _ in 0..12 {
+        now += Duration::minutes(11);
+        let principal = fixture.verifier.verify(&identity.token(now).unwrap(), now).unwrap();
+        assert!(principal.expire_time - now >= ServiceIdentity::AT_LEAST);
+    }
+    assert_eq!(identity.token(NOW).unwrap(), identity.token(now).unwrap(), "one token serves many calls");
+    let other = ServiceIdentity::new("billing", fixture.kpi.clone());
+    let refused = fixture.verifier.verify(&other.token(NOW).unwrap(), NOW);
+    assert_eq!(refused, Err(TokenError::SubjectForbidden { subject: "service:billing".to_owned() }));
 }

@@ -100,7 +100,9 @@ pub(super) async fn lock_parent(connection: &mut PgConnection, code: &str) -> Re
 /// Refuses to delete a locked category that something live names. Whoever names it holds a shared lock on it.
 pub(super) async fn check_empty(connection: &mut PgConnection, code: &str) -> Result<(), Error> {
     let named = sqlx::query_scalar!(
-        "select exists (select from product_catalog.category where parent_code = $1 and delete_time is null) as \"named!\"",
+        "select exists (select from product_catalog.category where parent_code = $1 and delete_time is null) \
+         or exists (select from product_catalog.offering where category_codes @> array[$1] and state <> 'RETIRED' \
+             and delete_time is null) as \"named!\"",
         code,
     );
     if named.fetch_one(connection).await? {

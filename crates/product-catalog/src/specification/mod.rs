@@ -9,6 +9,6 @@ mod model;
 mod rpc;
 pub(crate) mod store;
 
-pub(crate) use convert::characteristics;
+pub(crate) use convert::{characteristics, wire_characteristic};
 pub(crate) use model::{Characteristic, configure};
 pub(crate) use rpc::SpecificationRpc;

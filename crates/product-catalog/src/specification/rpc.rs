@@ -115,7 +115,10 @@ impl SpecificationService for SpecificationRpc {
         let mut transaction = self.resources.begin().await?;
         let before = store::lock(&mut transaction, id).await?;
         let mut change = self.resources.change(&call, key, &request.etag, transaction, before).await?;
-        change.decide(|specification| specification.deleted(call.now))?;
+        if !change.repeats {
+            change.after = change.before.deleted(call.now)?;
+            store::check_unneeded(&mut change.transaction, &change.before.code).await?;
+        }
         let (specification, position) = change.finish("specification.deleted", store::save, convert::event).await?;
         Ok(Response::new(DeleteSpecificationResponse { specification: Some(convert::wire(&specification)), position }))
     }

@@ -2,11 +2,13 @@
 
 use guanxi_db::PgConnection;
 use guanxi_filter::{Field, Kind, Listing, Order};
+use guanxi_proto::product_catalog::v1::ErrorReason;
 use guanxi_resource::Error;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::model::{Characteristic, Specification};
+use crate::error::precondition;
 use crate::value::Key;
 
 /// The specification of a key, or the refusal that there is none.
@@ -29,6 +31,29 @@ pub(super) async fn lock(connection: &mut PgConnection, id: Uuid) -> Result<Spec
         .fetch_optional(&mut *connection)
         .await?;
     get(connection, &Key::Id(id)).await
+}
+
+/// What can be configured by a live specification, for whoever names it: it does not change until the transaction ends.
+pub(crate) async fn lock_live(connection: &mut PgConnection, code: &str) -> Result<Option<Vec<Characteristic>>, Error> {
+    let live = sqlx::query_scalar!(
+        r#"select characteristics as "characteristics: Json<Vec<Characteristic>>"
+        from product_catalog.specification where code = $1 and delete_time is null for share"#,
+        code,
+    );
+    Ok(live.fetch_optional(connection).await?.map(|characteristics| characteristics.0))
+}
+
+/// Refuses to delete a locked specification that an offering names. Whoever names it holds a shared lock on it.
+pub(super) async fn check_unneeded(connection: &mut PgConnection, code: &str) -> Result<(), Error> {
+    let needed_by = sqlx::query_scalar!(
+        "select code from product_catalog.offering where specification_code = $1 and state <> 'RETIRED' \
+         and delete_time is null order by code limit 1",
+        code,
+    );
+    match needed_by.fetch_optional(connection).await? {
+        Some(needed_by) => Err(precondition(ErrorReason::StillNeeded).with("needed_by", needed_by).into()),
+        None => Ok(()),
+    }
 }
 
 /// Saves a new specification, or everything that can change of one that is locked.

@@ -2,5 +2,16 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
 mod category;
+mod fixtures;
+mod leak;
+mod offering;
+mod publishing;
+mod reasons;
 mod specification;
 mod support;
+
+use guanxi_test_support::contract::wire;
+
+mod contract {
+    guanxi_test_support::contract!(crate::support::Service);
+}

@@ -1,9 +1,11 @@
 //! A change is of a version, and it is an event.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use guanxi_proto::DESCRIPTOR_POOL;
-use guanxi_proto::events::v1::Event;
+use guanxi_proto::events::v1::event_feed_service_client::EventFeedServiceClient;
+use guanxi_proto::events::v1::{Event, FollowRequest};
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MethodDescriptor, ReflectMessage, Value};
 use serde_json::{Value as Json, json};
 use tonic::Code;
@@ -11,7 +13,10 @@ use tonic::Code;
 use super::personal::is_personal;
 use super::wire::{self, Caller};
 use super::{Fixture, INSIDE, Place, Subject, makes};
-use crate::{Served, metadata, reason};
+use crate::{Served, channel, metadata, reason};
+
+/// Longest that a test waits for an event that must come.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a method that changes something answers.
 pub struct Answer {
@@ -28,7 +33,9 @@ impl Answer {
     #[must_use]
     pub fn of(answer: &DynamicMessage) -> Self {
         let position = answer.get_field_by_name("position").and_then(|position| position.as_i64());
-        let resource = answer.fields().find_map(|(_, value)| value.as_message().cloned());
+        // Of several it is the last one.
+        let of = |value: &Value| value.as_message().or_else(|| value.as_list()?.last()?.as_message()).cloned();
+        let resource = answer.fields().find_map(|(_, value)| of(value));
         let id = resource.as_ref().map(|resource| text(resource, "id")).unwrap_or_default();
         Self { id, position: position.unwrap_or_default(), resource }
     }
@@ -117,6 +124,26 @@ fn as_in_events<S: Subject>(message: &DynamicMessage) -> DynamicMessage {
         }
     }
     message
+}
+
+/// A feed that has told everything waits for more.
+pub async fn whoever_follows_is_told_what_comes_next_by_every_process<S: Subject>() {
+    let service = S::start().await;
+    let other = service.another(8);
+    let mut far = EventFeedServiceClient::new(channel(other.address));
+    let follow = FollowRequest { after_position: service.head().await, ..Default::default() };
+    let mut near = service.follow(&service.admin, follow.after_position, &[]).await.unwrap();
+    let mut far = far.follow(service.as_admin(follow)).await.unwrap().into_inner();
+    for _ in 0..3 {
+        let method = wire::method(S::CREATES);
+        let request = request_of(&service, S::fixture_of(&method), INSIDE).await;
+        let answers = wire::call(&service.channel, Caller::with(&service.admin), &method, &[request]).await.unwrap();
+        let position = Answer::of(&answers[0]).position;
+        for stream in [&mut near, &mut far] {
+            let told = tokio::time::timeout(PATIENCE, stream.message()).await.expect("the feed stands still");
+            assert_eq!(told.unwrap().expect("the feed ended").checked_position, position);
+        }
+    }
 }
 
 /// Where a request says which version it was made from: in a field of its own, or in the resource.

@@ -105,6 +105,7 @@ macro_rules! contract {
         $crate::contract_tests! { $subject:
             change {
                 every_change_is_one_event_with_what_became_of_the_resource
+                whoever_follows_is_told_what_comes_next_by_every_process
                 an_etag_that_is_not_the_current_one_is_refused
             }
             identity {

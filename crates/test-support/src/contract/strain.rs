@@ -34,7 +34,8 @@ async fn refused(channel: &Channel, caller: Caller<'_>, method: &str, request: J
     }
 }
 
-fn check(status: &Status, expected: (Code, &str), tag: &str) {
+/// What holds for a refusal with this code and reason, in this language.
+pub fn check(status: &Status, expected: (Code, &str), tag: &str) {
     assert_eq!((status.code(), reason(status).as_str()), expected, "{status:?}");
     check_refusal(expected.1, status, tag);
     let retries = ["OVERLOADED", "UNAVAILABLE", "CONFLICT"].contains(&expected.1);

@@ -1,0 +1,178 @@
+//! How every method of the process is called.
+//!
+//! A new method needs an entry in [`FIXTURES`]; the permission matrix fails without it. A new noun needs a [`Need`] as well: a
+//! resource of it that every call gets for itself.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use guanxi_proto::product_catalog::v1::*;
+use guanxi_test_support::contract::{Fixture, Outside, Place, Subject, fixture};
+use serde_json::json;
+
+use crate::support::{Service, category, offering};
+
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+/// The category that all offerings are in.
+pub(crate) const OFFICE: &str = "OFFICE";
+
+/// What has to be there before the call. Each call gets one of its own, so that it may change or delete it; the request gets its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Nothing; the request gets a code that nobody has.
+    Code,
+    /// A live category with nothing in it.
+    Category,
+    /// A deleted category.
+    DeletedCategory,
+    /// A live specification that nothing names.
+    Specification,
+    /// A deleted specification.
+    DeletedSpecification,
+    /// A draft of an offering.
+    Draft,
+    /// A deleted draft of an offering.
+    DeletedDraft,
+    /// An offering on sale.
+    Offering,
+    /// An offering on sale; the request gets its code.
+    OfferingCode,
+}
+
+impl Need {
+    pub(crate) async fn fresh(self, service: &Service) -> String {
+        let code = format!("c{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let draft = async |code: &str| service.offering(offering(code)).await.unwrap().id;
+        match self {
+            Need::Code => code,
+            Need::Category => service.category(&code, "").await.unwrap().id,
+            Need::DeletedCategory => {
+                let id = service.category(&code, "").await.unwrap().id;
+                let request = DeleteCategoryRequest { id: id.clone(), ..Default::default() };
+                service.categories().delete_category(service.as_admin(request)).await.unwrap();
+                id
+            }
+            Need::Specification => service.specification(&code, Vec::new()).await.unwrap().id,
+            Need::DeletedSpecification => {
+                let id = service.specification(&code, Vec::new()).await.unwrap().id;
+                let request = DeleteSpecificationRequest { id: id.clone(), ..Default::default() };
+                service.specifications().delete_specification(service.as_admin(request)).await.unwrap();
+                id
+            }
+            Need::Draft => draft(&code).await,
+            Need::DeletedDraft => {
+                let id = draft(&code).await;
+                service.delete_offering(&id).await.unwrap();
+                id
+            }
+            Need::Offering => service.publish(&draft(&code).await).await.unwrap().id,
+            Need::OfferingCode => service.publish(&draft(&code).await).await.unwrap().code,
+        }
+    }
+}
+
+impl Subject for Service {
+    type Need = Need;
+
+    const PACKAGE: &'static str = "guanxi.product_catalog.v1";
+    const FIXTURES: &'static [Fixture<Need>] = FIXTURES;
+    const CREATES: &'static str = "CategoryService/CreateCategory";
+    const RIGHTS: &'static [(&'static str, &'static str)] = &[
+        ("category", "INSERT SELECT UPDATE"),
+        ("event", "INSERT SELECT"),
+        ("event_head", "SELECT UPDATE"),
+        ("followed", "INSERT SELECT UPDATE"),
+        ("import", "INSERT SELECT UPDATE"),
+        ("offering", "INSERT SELECT UPDATE"),
+        ("publishing", "SELECT UPDATE"),
+        ("request", "DELETE INSERT SELECT UPDATE"),
+        ("specification", "INSERT SELECT UPDATE"),
+        ("territory", "DELETE INSERT SELECT UPDATE"),
+    ];
+
+    async fn start() -> Self {
+        let service = Self::start().await;
+        let request = CreateCategoryRequest { category: Some(category(OFFICE, "")), request_id: String::new() };
+        service.categories().create_category(service.as_admin(request)).await.unwrap();
+        service
+    }
+
+    async fn fresh(&self, need: Need, _: Place) -> String {
+        need.fresh(self).await
+    }
+}
+
+/// The catalog is one for all: who may read it reads all of it, who may change it may so for the whole tree.
+const SAME: Outside = Outside::Same;
+const OPERATOR_WIDE: Outside = Outside::RootOnly("CATALOG_IS_OPERATOR_WIDE");
+
+/// An entry for every method that the process serves.
+pub(crate) const FIXTURES: &[Fixture<Need>] = &[
+    fixture("CategoryService/CreateCategory", Need::Code, OPERATOR_WIDE, |_, code| {
+        let (functional, strategic) = ("FUNCTIONAL_CLASS_OFFICE_MANAGEMENT", "STRATEGIC_CLASS_FOUNDATION");
+        let classes =
+            json!({"code": code, "name": {"zh": "新"}, "functionalClass": functional, "strategicClass": strategic});
+        json!({ "category": classes })
+    }),
+    fixture("CategoryService/GetCategory", Need::Category, SAME, |_, id| json!({"id": id})),
+    fixture("CategoryService/ListCategories", Need::Category, SAME, |_, _| json!({})),
+    fixture(
+        "CategoryService/UpdateCategory",
+        Need::Category,
+        OPERATOR_WIDE,
+        |_, id| json!({"category": {"id": id, "name": {"zh": "改名"}}}),
+    ),
+    fixture("CategoryService/DeleteCategory", Need::Category, OPERATOR_WIDE, |_, id| json!({"id": id})),
+    fixture("CategoryService/UndeleteCategory", Need::DeletedCategory, OPERATOR_WIDE, |_, id| json!({"id": id})),
+    fixture(
+        "SpecificationService/CreateSpecification",
+        Need::Code,
+        OPERATOR_WIDE,
+        |_, code| json!({"specification": {"code": code, "name": {"zh": "新"}}}),
+    ),
+    fixture("SpecificationService/GetSpecification", Need::Specification, SAME, |_, id| json!({"id": id})),
+    fixture("SpecificationService/ListSpecifications", Need::Specification, SAME, |_, _| json!({})),
+    fixture(
+        "SpecificationService/UpdateSpecification",
+        Need::Specification,
+        OPERATOR_WIDE,
+        |_, id| json!({"specification": {"id": id, "name": {"zh": "改名"}}}),
+    ),
+    fixture("SpecificationService/DeleteSpecification", Need::Specification, OPERATOR_WIDE, |_, id| json!({"id": id})),
+    fixture(
+        "SpecificationService/UndeleteSpecification",
+        Need::DeletedSpecification,
+        OPERATOR_WIDE,
+        |_, id| json!({"id": id}),
+    ),
+    fixture(
+        "OfferingService/CreateOffering",
+        Need::Code,
+        OPERATOR_WIDE,
+        |_, code| json!({"offering": {"code": code, "name": {"zh": "新"}, "categoryCodes": [OFFICE]}}),
+    ),
+    fixture("OfferingService/GetOffering", Need::Offering, SAME, |_, id| json!({"id": id})),
+    fixture("OfferingService/ListOfferings", Need::Offering, SAME, |_, _| json!({})),
+    fixture(
+        "OfferingService/UpdateOffering",
+        Need::Draft,
+        OPERATOR_WIDE,
+        |_, id| json!({"offering": {"id": id, "name": {"zh": "改名"}}}),
+    ),
+    fixture("OfferingService/ReviseOffering", Need::OfferingCode, OPERATOR_WIDE, |_, code| json!({"code": code})),
+    fixture("OfferingService/PublishOffering", Need::Draft, OPERATOR_WIDE, |_, id| json!({"id": id})),
+    fixture("OfferingService/RetireOffering", Need::Offering, OPERATOR_WIDE, |_, id| json!({"id": id})),
+    fixture("OfferingService/DeleteOffering", Need::Draft, OPERATOR_WIDE, |_, id| json!({"id": id})),
+    fixture("OfferingService/UndeleteOffering", Need::DeletedDraft, OPERATOR_WIDE, |_, id| json!({"id": id})),
+    // The account lies in a territory, which the caller has to see.
+    fixture("PricingService/PriceQuote", Need::OfferingCode, Outside::NotFound, |place, code| {
+        let line = json!({"offeringCode": code, "quantity": 1});
+        json!({"profile": {"territoryCode": place.city}, "lines": [line]})
+    }),
+    fixture("PricingService/GetCatalogVersion", Need::Code, SAME, |_, _| json!({})),
+    fixture("EventFeedService/Follow", Need::Code, SAME, |_, _| json!({})),
+    fixture("EventFeedService/GetFeedHead", Need::Code, SAME, |_, _| json!({})),
+    fixture("ChangeService/ListChanges", Need::Category, SAME, |_, id| json!({"subject": format!("category/{id}")})),
+    fixture("IdentityService/WhoAmI", Need::Code, SAME, |_, _| json!({})),
+    fixture("IdentityService/ListRoles", Need::Code, SAME, |_, _| json!({})),
+];
