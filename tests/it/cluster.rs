@@ -177,7 +177,7 @@ pub(crate) async fn rows(database: &TestDatabase, sql: &str) -> Vec<PgRow> {
 
 /// Asks again until the answer is yes.
 pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while !holds().await {
         assert!(Instant::now() < deadline, "never: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;

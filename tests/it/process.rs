@@ -94,6 +94,6 @@ async fn serve() -> Result<(), Box<dyn Error>> {
             let _guard = guanxi_telemetry::init("product-catalog", &telemetry)?;
             Ok(product_catalog::serve(&settings, None, guanxi_grpc::stop_signal()?).await?)
         }
-        other => Ok(drop(other.map(str::to_owned))),
+        _ => Ok(()),
     }
 }

@@ -65,7 +65,7 @@ impl Wind {
 
 /// Tries until there is an answer: who is asked may be killed meanwhile, before or after its commit.
 async fn insist(change: impl AsyncFn() -> Result<i64, Status>) -> Result<(), Status> {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     let mut again = false;
     loop {
         match change().await {
@@ -189,15 +189,15 @@ async fn progress_without_events_is_stored_and_a_loss_is_refused_until_it_is_rep
     cluster.start_registry().await;
     plant(&cluster.planner()).await;
     cluster.registry_process = None;
-    // A loss that nobody has in memory any more; the fifth event is no territory's.
+    // A loss that no process knows of yet; and the sixth event is no territory's.
     let lose = "create table client_registry.lost as select * from client_registry.event where position = 4; \
         delete from client_registry.event where position = 4; \
         update client_registry.event set kind = 'guanxi.client_registry.v1.other' where position = 6";
     rows(&cluster.registry_database, lose).await;
     cluster.start_registry().await;
     cluster.start_catalog().await;
-    let lost = async || cluster.said(CATALOG).contains("The events after position 3 were lost (the next is 5)");
-    eventually("the loss is told", lost).await;
+    let told = async || cluster.said(CATALOG).contains("The events after position 3 were lost (the next is 5)");
+    eventually("the loss is told", told).await;
     let gauge = |name: &str, value: i64| {
         collector.has_metric(name) && collector.numbers(name).iter().any(|(found, _)| *found == value)
     };

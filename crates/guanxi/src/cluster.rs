@@ -29,7 +29,7 @@ pub(crate) struct Place {
     /// $XDG_DATA_HOME/guanxi or ~/.local/share/guanxi]
     #[arg(long, env = "GUANXI_DATA_DIR", value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// First of the cluster's ports on 127.0.0.1: client-registry listens on it, later services on the ones after
+    /// First of the cluster's ports on 127.0.0.1: client-registry listens on it, product-catalog on the one after
     /// [default: the port of the cluster that runs in the folder, else 50051]
     #[arg(long, env = "GUANXI_PORT_BASE", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=65_000))]
     pub(crate) port_base: Option<u16>,
@@ -45,7 +45,11 @@ pub(crate) struct Target {
     /// [default: the cluster of --port-base]
     #[arg(long, env = "GUANXI_ENDPOINT", value_name = "URL")]
     pub(crate) endpoint: Option<String>,
-    /// Token to call with; needed with --endpoint [default: a short-lived administrator's, signed with the key in --data-dir]
+    /// URL of product-catalog in another cluster, for what belongs to the catalog, for example http://catalog.internal:50052
+    /// [default: the cluster of --port-base]
+    #[arg(long, env = "GUANXI_PRODUCT_CATALOG", value_name = "URL")]
+    pub(crate) product_catalog: Option<String>,
+    /// Token to call with; needed with the URL of another cluster [default: a short-lived administrator's, signed with the key in --data-dir]
     #[arg(long, env = "GUANXI_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
 }
@@ -59,7 +63,7 @@ pub(crate) enum Error {
     NoKey { path: PathBuf, folder: PathBuf },
     #[error("the key to sign with cannot be used")]
     Key(#[from] guanxi_auth::KeyError),
-    #[error("--endpoint addresses another cluster, whose key is not here: say --token TOKEN or set GUANXI_TOKEN")]
+    #[error("the URL is that of another cluster, whose key is not here: say --token TOKEN or set GUANXI_TOKEN")]
     TokenNeeded,
     #[error("`{0}` is no URL of a service; one looks like http://127.0.0.1:50051")]
     Endpoint(String),
@@ -93,9 +97,9 @@ impl Place {
         SocketAddr::from((Ipv4Addr::LOCALHOST, base.saturating_add(service.number())))
     }
 
-    /// URL of client-registry, for example `http://127.0.0.1:50051`.
-    pub(crate) fn endpoint(&self) -> String {
-        format!("http://{}", self.address(Service::ClientRegistry))
+    /// URL of a service, for example `http://127.0.0.1:50051`.
+    pub(crate) fn endpoint(&self, service: Service) -> String {
+        format!("http://{}", self.address(service))
     }
 
     /// An administrator's token for the whole tree, signed with the key in the folder.
@@ -117,23 +121,31 @@ impl Place {
 }
 
 impl Target {
-    /// URL of client-registry in the cluster that is meant.
-    pub(crate) fn endpoint(&self) -> String {
-        given(self.endpoint.as_ref()).unwrap_or_else(|| self.place.endpoint())
+    /// URL of a service in the cluster that is meant.
+    pub(crate) fn endpoint(&self, service: Service) -> String {
+        self.elsewhere(service).unwrap_or_else(|| self.place.endpoint(service))
     }
 
-    /// The token to call with: the one that was given, else an administrator's that is good for `ttl`.
-    pub(crate) fn token(&self, ttl: time::Duration) -> Result<String, Error> {
+    /// The URL that was given for a service.
+    fn elsewhere(&self, service: Service) -> Option<String> {
+        given(match service {
+            Service::ClientRegistry => self.endpoint.as_ref(),
+            Service::ProductCatalog => self.product_catalog.as_ref(),
+        })
+    }
+
+    /// The token to call a service with: the one that was given, else an administrator's that is good for `ttl`.
+    pub(crate) fn token(&self, service: Service, ttl: time::Duration) -> Result<String, Error> {
         match given(self.token.as_ref()) {
             Some(token) => Ok(token),
-            None if given(self.endpoint.as_ref()).is_some() && self.place.data_dir.is_none() => Err(Error::TokenNeeded),
+            None if self.elsewhere(service).is_some() && self.place.data_dir.is_none() => Err(Error::TokenNeeded),
             None => self.place.token(ttl),
         }
     }
 
-    /// A channel to client-registry.
-    pub(crate) async fn connect(&self) -> Result<Channel, Error> {
-        connect(&self.endpoint()).await
+    /// A channel to a service.
+    pub(crate) async fn connect(&self, service: Service) -> Result<Channel, Error> {
+        connect(&self.endpoint(service)).await
     }
 }
 
@@ -164,6 +176,11 @@ pub(crate) fn request<T>(message: T, token: &str) -> Result<tonic::Request<T>, E
 /// The file with the key that signs people's tokens.
 pub(crate) fn people_key(folder: &Path) -> PathBuf {
     folder.join("keys/people.pem")
+}
+
+/// The file with the key that signs a service's own calls.
+pub(crate) fn service_key(folder: &Path, service: Service) -> PathBuf {
+    folder.join(format!("keys/{}.pem", service.name()))
 }
 
 /// The file with the public keys that the services trust.

@@ -19,6 +19,7 @@ use tonic::transport::Channel;
 
 use crate::cluster::Target;
 use crate::import::{Accounts, Encoding, Noun, NounName, Territories, pair, request, token};
+use crate::service::Service;
 use crate::terminal::remark;
 use crate::wording::{self, Failure, Language, pick};
 
@@ -83,8 +84,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     if arguments.bom && arguments.encoding == Encoding::Gb18030 {
         return Err(Failure::new(language, "--bom 只用于 UTF-8。", "--bom goes with UTF-8 only").into());
     }
-    let channel = arguments.target.connect().await?;
-    let source = Source { channel, token: token(&arguments.target, language)?, arguments: &arguments };
+    let channel = arguments.target.connect(Service::ClientRegistry).await?;
+    let source =
+        Source { channel, token: token(&arguments.target, Service::ClientRegistry, language)?, arguments: &arguments };
     let mut sheet = Sheet::create(&arguments)?;
     let written = match arguments.noun {
         NounName::Territory => source.territories(&mut sheet).await,

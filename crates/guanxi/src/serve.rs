@@ -27,6 +27,13 @@ enum Service {
         #[command(flatten)]
         telemetry: guanxi_telemetry::Settings,
     },
+    /// What can be sold, to whom and at what price.
+    ProductCatalog {
+        #[command(flatten)]
+        settings: Box<product_catalog::Settings>,
+        #[command(flatten)]
+        telemetry: guanxi_telemetry::Settings,
+    },
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
@@ -42,6 +49,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         Service::ClientRegistry { settings, telemetry } => {
             let guard = guanxi_telemetry::init("client-registry", &telemetry)?;
             client_registry::serve(&settings, None, stop).await?;
+            Ok(guard.shutdown()?)
+        }
+        Service::ProductCatalog { settings, telemetry } => {
+            let guard = guanxi_telemetry::init("product-catalog", &telemetry)?;
+            product_catalog::serve(&settings, None, stop).await?;
             Ok(guard.shutdown()?)
         }
     }

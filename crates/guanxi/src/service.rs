@@ -3,19 +3,29 @@
 use std::error::Error;
 
 /// In the order in which they start and take their ports.
-pub(crate) const SERVICES: [Service; 1] = [Service::ClientRegistry];
+pub(crate) const SERVICES: [Service; 2] = [Service::ClientRegistry, Service::ProductCatalog];
 
 /// One of the services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Service {
     ClientRegistry,
+    ProductCatalog,
 }
 
 impl Service {
-    /// What operators call it: the word after `guanxi serve`, and the name of its log.
+    /// What operators call it: the word after `guanxi serve`, the name of its log and its key, and whom its key may assert.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::ClientRegistry => "client-registry",
+            Self::ProductCatalog => "product-catalog",
+        }
+    }
+
+    /// The environment variable that tells the others its URL.
+    pub(crate) fn url_variable(self) -> &'static str {
+        match self {
+            Self::ClientRegistry => "GUANXI_CLIENT_REGISTRY",
+            Self::ProductCatalog => "GUANXI_PRODUCT_CATALOG",
         }
     }
 
@@ -23,6 +33,7 @@ impl Service {
     pub(crate) fn schema(self) -> &'static str {
         match self {
             Self::ClientRegistry => client_registry::SCHEMA,
+            Self::ProductCatalog => product_catalog::SCHEMA,
         }
     }
 
@@ -33,8 +44,10 @@ impl Service {
 
     /// Brings its schema up to date.
     pub(crate) async fn migrate(self, owner_url: &str) -> Result<(), Box<dyn Error>> {
-        match self {
-            Self::ClientRegistry => Ok(guanxi_db::migrate(owner_url, &client_registry::MIGRATOR).await?),
-        }
+        let migrator = match self {
+            Self::ClientRegistry => &client_registry::MIGRATOR,
+            Self::ProductCatalog => &product_catalog::MIGRATOR,
+        };
+        Ok(guanxi_db::migrate(owner_url, migrator).await?)
     }
 }

@@ -152,3 +152,139 @@ async fn write(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use guanxi_events::NewEvent;
+    use guanxi_test_support::TestDatabase;
+    use proptest::prelude::*;
+    use proptest::test_runner::{Config, TestRunner};
+    use sqlx::Row;
+
+    use super::*;
+    use crate::{MIGRATOR, SCHEMA};
+
+    /// What may happen to a tree of the territories `T0` to `T9`: the first number of each says to which.
+    #[derive(Clone, Debug)]
+    enum Step {
+        Put(usize, usize),
+        Delete(usize),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let put = (0..10_usize, 0..11_usize).prop_map(|(code, parent)| Step::Put(code, parent));
+        let delete = (0..10_usize).prop_map(Step::Delete);
+        prop::collection::vec(prop_oneof![4 => put, 1 => delete], 1..60)
+    }
+
+    fn territory(code: &str, parent: &str) -> Territory {
+        Territory { code: code.to_owned(), parent_code: parent.to_owned(), ..Territory::default() }
+    }
+
+    /// The steps that a tree allows, as events, and the tree after them.
+    fn events(steps: &[Step]) -> (Vec<Event>, TerritoryPaths) {
+        let (tree, mut events) = (TerritoryPaths::default(), Vec::new());
+        for step in steps {
+            let change = match step {
+                Step::Put(code, parent) => {
+                    let (code, parent) = (format!("T{code}"), format!("T{parent}"));
+                    // `T10` stands for no parent.
+                    let (parent, above) = match parent.as_str() {
+                        "T10" => (String::new(), Some(String::new())),
+                        _ => (parent.clone(), tree.path_of(&parent)),
+                    };
+                    let inside = |above: &String| above.split('/').any(|step| step == code);
+                    let Some(above) = above.filter(|above| !inside(above)) else { continue };
+                    let before = tree.path_of(&code).map(|_| territory(&code, ""));
+                    tree.put(&code, &format!("{above}{code}/"));
+                    TerritoryChange { before, after: Some(territory(&code, &parent)) }
+                }
+                Step::Delete(code) => {
+                    let code = format!("T{code}");
+                    let inner = |other: usize| {
+                        tree.path_of(&format!("T{other}")).is_some_and(|path| path.contains(&format!("{code}/T")))
+                    };
+                    if tree.path_of(&code).is_none() || (0..10).any(inner) {
+                        continue;
+                    }
+                    tree.remove(&code);
+                    TerritoryChange { before: Some(territory(&code, "")), after: None }
+                }
+            };
+            let position = i64::try_from(events.len()).unwrap() + 1;
+            events.push(Event { position, payload: Some(NewEvent::pack(&change)), ..Event::default() });
+        }
+        (events, tree)
+    }
+
+    async fn copy(connection: &mut PgConnection) -> Vec<(String, String)> {
+        let rows =
+            sqlx::raw_sql("select code, path from product_catalog.territory order by code").fetch_all(connection);
+        rows.await.unwrap().into_iter().map(|row| (row.get(0), row.get(1))).collect()
+    }
+
+    #[test]
+    fn the_copy_is_the_tree_however_events_come_together() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let database = runtime.block_on(TestDatabase::create(SCHEMA, &MIGRATOR));
+        let connection = std::cell::RefCell::new(runtime.block_on(database.admin()));
+        let mut runner = TestRunner::new(Config { cases: 60, failure_persistence: None, ..Config::default() });
+        let strategy = (steps(), 1..20_usize);
+        let outcome = runner.run(&strategy, |(steps, together)| {
+            let (events, tree) = events(&steps);
+            let mut connection = connection.borrow_mut();
+            let copy = runtime.block_on(async {
+                sqlx::raw_sql("delete from product_catalog.territory").execute(&mut *connection).await.unwrap();
+                for batch in events.chunks(together) {
+                    apply(&mut connection, batch).await.unwrap();
+                }
+                copy(&mut connection).await
+            });
+            let codes = (0..10).map(|number| format!("T{number}"));
+            let expected: Vec<_> = codes.filter_map(|code| tree.path_of(&code).map(|path| (code, path))).collect();
+            prop_assert_eq!(copy, expected);
+            Ok(())
+        });
+        outcome.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_event_that_does_not_fit_is_no_change() {
+        let database = TestDatabase::create(SCHEMA, &MIGRATOR).await;
+        let mut connection = database.admin().await;
+        let change = TerritoryChange { before: None, after: Some(territory("4403", "44")) };
+        let event = Event {
+            position: 7,
+            subject: "territory/1".to_owned(),
+            payload: Some(NewEvent::pack(&change)),
+            ..Event::default()
+        };
+        let error = apply(&mut connection, &[event]).await.unwrap_err().to_string();
+        assert_eq!(error, "the event at position 7 cannot be applied: territory/1: its parent is not in the copy");
+        assert_eq!(copy(&mut connection).await, []);
+    }
+
+    #[tokio::test]
+    async fn a_process_sees_what_another_one_took_in() {
+        let database = TestDatabase::create(SCHEMA, &MIGRATOR).await;
+        let settings = guanxi_db::Settings {
+            database_url: database.service_url(),
+            owner_database_url: None,
+            database_connections: 1,
+        };
+        let here = Database::connect(&settings, SCHEMA).await.unwrap();
+        let Directory { paths, .. } = start(&here, watch::channel(0).1, None).await.unwrap();
+        let changes = watch::Sender::new(0);
+        tokio::spawn(keep_loading(here, paths.clone(), changes.subscribe()));
+
+        let change = TerritoryChange { before: None, after: Some(territory("CN", "")) };
+        let event = Event { position: 1, payload: Some(NewEvent::pack(&change)), ..Event::default() };
+        apply(&mut database.admin().await, &[event]).await.unwrap();
+        assert_eq!(paths.path_of("CN"), None);
+        changes.send_replace(1);
+        while paths.path_of("CN").is_none() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(paths.roots(), ["CN/"]);
+    }
+}

@@ -4,10 +4,13 @@
 mod category;
 mod currency;
 mod directory;
+mod discount_policy;
 mod error;
 mod event;
 mod offering;
+mod price;
 mod pricing;
+mod reference;
 mod service;
 mod specification;
 mod value;

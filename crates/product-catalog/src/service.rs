@@ -6,7 +6,9 @@ use std::sync::Arc;
 use guanxi_auth::ServiceIdentity;
 use guanxi_grpc::{Peer, PeerError, Services};
 use guanxi_proto::product_catalog::v1::category_service_server::CategoryServiceServer;
+use guanxi_proto::product_catalog::v1::discount_policy_service_server::DiscountPolicyServiceServer;
 use guanxi_proto::product_catalog::v1::offering_service_server::OfferingServiceServer;
+use guanxi_proto::product_catalog::v1::price_service_server::PriceServiceServer;
 use guanxi_proto::product_catalog::v1::pricing_service_server::PricingServiceServer;
 use guanxi_proto::product_catalog::v1::specification_service_server::SpecificationServiceServer;
 use guanxi_service::{Error, Foundation};
@@ -15,7 +17,9 @@ use tokio::net::TcpListener;
 
 use crate::category::CategoryRpc;
 use crate::directory;
+use crate::discount_policy::{self, DiscountPolicyRpc};
 use crate::offering::OfferingRpc;
+use crate::price::PriceRpc;
 use crate::pricing::{Keeper, PricingRpc};
 use crate::specification::SpecificationRpc;
 
@@ -75,12 +79,15 @@ pub async fn serve(
     let registry = settings.registry().map_err(|error| Error::Assemble(error.into()))?;
     let directory = directory::start(&foundation.database, foundation.reader.newest(), registry).await?;
     let resources = foundation.resources(directory.clone());
+    discount_policy::ensure_default(&resources).await.map_err(|error| Error::Assemble(error.into()))?;
     let keeper = Keeper::start(&foundation.reader).await?;
     let mut services = Services::default();
     services
         .add(CategoryServiceServer::new(CategoryRpc::new(resources.clone())))
         .add(PricingServiceServer::new(PricingRpc::new(resources.clone(), keeper)))
         .add(SpecificationServiceServer::new(SpecificationRpc::new(resources.clone())))
-        .add(OfferingServiceServer::new(OfferingRpc::new(resources)));
+        .add(OfferingServiceServer::new(OfferingRpc::new(resources.clone())))
+        .add(PriceServiceServer::new(PriceRpc::new(resources.clone())))
+        .add(DiscountPolicyServiceServer::new(DiscountPolicyRpc::new(resources)));
     foundation.serve(&settings.service, NAME, &directory, services, listener, stop).await
 }

@@ -1,6 +1,6 @@
 //! Values that every noun of the catalog reads: codes, names, days, shares, amounts.
 
-use guanxi_grpc::{Violation, number};
+use guanxi_grpc::Violation;
 use guanxi_proto::errors::v1::ErrorReason;
 use guanxi_proto::r#type::v1::LocalizedText;
 use rust_decimal::Decimal;
@@ -70,6 +70,38 @@ pub(crate) fn localized(zh: &str, en: Option<&str>) -> LocalizedText {
     LocalizedText { zh: zh.to_owned(), en: en.unwrap_or_default().to_owned() }
 }
 
+/// A share in percent from 0 to 100 with at most 2 places.
+pub(crate) fn percent(field: &str, value: &str) -> Result<Decimal, Violation> {
+    bounded(field, value, 2, Decimal::ZERO, Decimal::ONE_HUNDRED)
+}
+
+/// A rate of money: at most 9 digits and 6 places, not negative.
+pub(crate) fn amount(field: &str, value: &str) -> Result<Decimal, Violation> {
+    bounded(field, value, 6, Decimal::ZERO, Decimal::from_parts(0xA4C6_7FFF, 0x3_8D7E, 0, false, 6))
+}
+
+/// A decimal number within bounds with at most so many places, without zeros at its end.
+pub(crate) fn bounded(
+    field: &str,
+    value: &str,
+    places: usize,
+    min: Decimal,
+    max: Decimal,
+) -> Result<Decimal, Violation> {
+    if value.is_empty() {
+        return Err(Violation::required(field));
+    }
+    match decimal(value, 15, places).map(|number| number.normalize()) {
+        None => Err(Violation::new(field, ErrorReason::Format)
+            .with("value", value)
+            .with("expected", format!("a decimal number with at most {places} places, 12.5"))),
+        Some(number) if number < min || number > max => {
+            Err(Violation::new(field, ErrorReason::OutOfRange).with("value", value).with("min", min).with("max", max))
+        }
+        Some(number) => Ok(number),
+    }
+}
+
 /// Ties an enum of a model to the one of the wire that has the same values, and UNSPECIFIED beside them.
 macro_rules! wire_enum {
     ($model:ty, $wire:ty, $($value:ident),+) => {
@@ -111,33 +143,6 @@ pub(crate) fn text_of_day(day: Date) -> String {
 /// The business day of an instant, in Asia/Shanghai.
 pub(crate) fn today(now: OffsetDateTime) -> Date {
     now.to_offset(offset!(+8)).date()
-}
-
-/// A share in percent from 0 to 100 with at most 2 places.
-pub(crate) fn percent(field: &str, value: &str) -> Result<Decimal, Violation> {
-    decimal_within(field, value, 2, (Decimal::ZERO, Decimal::ONE_HUNDRED))
-}
-
-/// A rate of money: at most 9 digits and 6 places, not negative.
-pub(crate) fn amount(field: &str, value: &str) -> Result<Decimal, Violation> {
-    decimal_within(field, value, 6, (Decimal::ZERO, Decimal::from_parts(0xA4C6_7FFF, 0x3_8D7E, 0, false, 6)))
-}
-
-/// A decimal number within bounds with at most so many places.
-pub(crate) fn decimal_within(
-    field: &str,
-    value: &str,
-    places: usize,
-    (min, max): (Decimal, Decimal),
-) -> Result<Decimal, Violation> {
-    if value.is_empty() {
-        return Err(Violation::required(field));
-    }
-    let wrong = || {
-        let wrong = Violation::new(field, ErrorReason::Format).with("value", value);
-        wrong.with("expected", format!("a decimal number with at most {places} places, 12.5"))
-    };
-    number(field, decimal(value, 18, places).ok_or_else(wrong)?.normalize(), min, max)
 }
 
 #[cfg(test)]
@@ -189,6 +194,18 @@ mod tests {
     }
 
     #[test]
+    fn a_share_is_a_percentage_or_refused() {
+        for (value, read) in [("0", "0"), ("12.50", "12.5"), ("-0", "0"), ("100", "100")] {
+            assert_eq!(percent("percent", value).unwrap().to_string(), read);
+        }
+        for (wrong, reason) in
+            [("", "REQUIRED"), ("12.345", "FORMAT"), ("-1", "OUT_OF_RANGE"), ("100.01", "OUT_OF_RANGE")]
+        {
+            assert_eq!(percent("percent", wrong).unwrap_err().reason.name(), reason, "{wrong}");
+        }
+    }
+
+    #[test]
     fn a_day_is_one_of_the_calendar_and_begins_in_shanghai() {
         assert_eq!(day("day", "2024-02-29").unwrap().to_string(), "2024-02-29");
         for bad in ["", "2023-02-29", "2024-2-29", "20240229", "+2024-02-29", "2024-02-29T00:00"] {
@@ -204,5 +221,13 @@ mod tests {
         assert_eq!(lines("text", " 一\n二 ", 3).as_deref(), Ok("一\n二"));
         assert_eq!(lines("text", "一二三四", 3).unwrap_err().reason.name(), "TOO_LONG");
         assert_eq!(lines("text", "一\r二", 3).unwrap_err().reason.name(), "FORMAT");
+    }
+
+    #[test]
+    fn an_amount_has_nine_digits_and_six_places() {
+        assert_eq!(amount("amount", "999999999.999999").unwrap().to_string(), "999999999.999999");
+        for (wrong, reason) in [("-0.01", "OUT_OF_RANGE"), ("1000000000", "OUT_OF_RANGE"), ("0.0000001", "FORMAT")] {
+            assert_eq!(amount("amount", wrong).unwrap_err().reason.name(), reason, "{wrong}");
+        }
     }
 }

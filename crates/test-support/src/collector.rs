@@ -92,8 +92,8 @@ impl Collector {
 
     fn metric(&self, name: &str) -> Data {
         let received = self.received.metrics.lock().unwrap();
-        let metrics = received.iter().flat_map(|each| &each.scope_metrics).flat_map(|scope| &scope.metrics);
-        metrics.filter(|metric| metric.name == name).last().unwrap().data.clone().unwrap()
+        let mut metrics = received.iter().flat_map(|each| &each.scope_metrics).flat_map(|scope| &scope.metrics);
+        metrics.rfind(|metric| metric.name == name).unwrap().data.clone().unwrap()
     }
 }
 

@@ -302,10 +302,10 @@ impl Batch {
         events.extend(created.iter().map(|account| convert::event("account.created", None, account, "")));
         let changed = std::mem::take(&mut self.changed);
         let after: Vec<Account> = changed.iter().filter_map(|before| self.accounts.get(&before.id).cloned()).collect();
-        store::update(transaction, &after, true).await?;
         let moved = changed.iter().zip(&after).filter(|(before, after)| before.territory_path != after.territory_path);
         let moved: Vec<_> = moved.map(|(_, after)| (after.id, after.territory_path.clone())).collect();
         assignments::follow(transaction, &moved).await?;
+        store::update(transaction, &after, true).await?;
         for (before, after) in changed.iter().zip(&after) {
             if before.tree_path != after.tree_path {
                 store::move_subsidiaries(transaction, &before.tree_path, &after.tree_path).await?;

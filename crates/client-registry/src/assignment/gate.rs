@@ -131,7 +131,7 @@ pub(crate) fn misfits(policy: &AssignmentPolicy, account: &Account, manager: &Ma
     if manager.grade < required {
         gates.push(Gate::GradeTooLow { tier: account.tier, required, grade: manager.grade });
     }
-    if !account.territory_path.starts_with(&manager.territory_path) && industry_of(account, manager).is_none() {
+    if !covers(account, manager) {
         let (manager, account) = (manager.territory_path.clone(), account.territory_path.clone());
         gates.push(Gate::TerritoryNotCovered { manager, account });
     }
@@ -140,6 +140,11 @@ pub(crate) fn misfits(policy: &AssignmentPolicy, account: &Account, manager: &Ma
         gates.push(Gate::ChannelWrongForTier { expected, channel: manager.channel });
     }
     gates
+}
+
+/// True if the account lies in the manager's territory or industry.
+pub(crate) fn covers(account: &Account, manager: &Manager) -> bool {
+    account.territory_path.starts_with(&manager.territory_path) || industry_of(account, manager).is_some()
 }
 
 /// The industry of the account that an industry manager answers for.

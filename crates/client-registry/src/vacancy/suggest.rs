@@ -53,9 +53,8 @@ pub(super) fn suggest(
 
 /// Why nobody was found, by those whose territory or industry it is.
 fn obstacles(policy: &AssignmentPolicy, account: &Account, managers: &[Manager]) -> Vec<(Obstacle, usize)> {
-    let uncovered = |gate: &Gate| matches!(gate, Gate::TerritoryNotCovered { .. });
-    let gates = managers.iter().map(|manager| gate::misfits(policy, account, manager, false));
-    let near: Vec<Vec<Gate>> = gates.filter(|gates| !gates.iter().any(uncovered)).collect();
+    let near = managers.iter().filter(|manager| gate::covers(account, manager));
+    let near: Vec<Vec<Gate>> = near.map(|manager| gate::misfits(policy, account, manager, false)).collect();
     if near.is_empty() {
         return vec![(Obstacle::Territory, managers.len())];
     }
@@ -84,7 +83,11 @@ impl Board {
         nearest.retain(|index| !managers[*index].deleted);
         nearest.sort_by_key(|index| (Reverse(managers[*index].territory_path.len()), managers[*index].id));
         let fitting = |account: &Account| {
-            let fits = |index: &usize| gate::misfits(policy, account, &managers[*index], false).is_empty();
+            // Most cover nothing, which is told at once.
+            let fits = |index: &usize| {
+                let manager = &managers[*index];
+                gate::covers(account, manager) && gate::misfits(policy, account, manager, false).is_empty()
+            };
             nearest.iter().copied().filter(fits).collect::<Vec<_>>()
         };
         let fits: Vec<_> = accounts.iter().map(fitting).collect();

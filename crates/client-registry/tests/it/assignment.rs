@@ -5,11 +5,13 @@ use guanxi_proto::client_registry::v1::*;
 use guanxi_proto::events::v1::{Event, FollowRequest, GetFeedHeadRequest};
 use guanxi_test_support::with_token;
 use prost::Message;
+use serde_json::json;
 use time::{Duration, OffsetDateTime, UtcOffset};
 use tokio::task::JoinSet;
 use tonic::{Code, Status};
 
 use crate::support::{Service, employee, named, number, reason, rows};
+use crate::wire::{self, Caller};
 
 /// A day so many days before today, in Shanghai.
 pub(crate) fn days_ago(days: i64) -> String {
@@ -369,11 +371,18 @@ async fn an_assignment_goes_where_its_account_goes() {
     let (assignment, _) = service.activate(&moved).await;
     let (other, _) = service.activate(&stays).await;
     service.close(&other.id).await.unwrap();
+    let imported = service.account(named("导入", "440305")).await.unwrap();
+    let (with_import, _) = service.activate(&imported).await;
     let request = UpdateAccountRequest {
         account: Some(Account { id: moved.id.clone(), territory_code: "330100".to_owned(), ..Default::default() }),
         ..Default::default()
     };
     service.accounts().update_account(service.as_admin(request)).await.unwrap();
+    let row = json!({"rowNumber": 1, "account": {"id": imported.id, "territoryCode": "330100"}});
+    let import = json!({"options": {"importId": uuid::Uuid::now_v7()}, "rows": [row]});
+    wire::ask(&service, Caller::with(&service.admin), &wire::method("AccountService/ImportAccounts"), &import)
+        .await
+        .unwrap();
     let request =
         MoveTerritoryRequest { code: "440300".to_owned(), parent_code: "330000".to_owned(), ..Default::default() };
     service.territories().move_territory(service.as_admin(request)).await.unwrap();
@@ -383,10 +392,16 @@ async fn an_assignment_goes_where_its_account_goes() {
         service.assignments().get_assignment(request).await.map(|answer| answer.into_inner().assignment.unwrap())
     };
     assert_eq!(get("330100", &assignment.id).await.unwrap().territory_code, "330100");
+    assert_eq!(get("330100", &with_import.id).await.unwrap().territory_code, "330100");
     assert_eq!(get("330000", &other.id).await.unwrap().territory_code, "440305");
     for id in [&assignment.id, &other.id] {
         assert_eq!(get("440000", id).await.unwrap_err().code(), Code::NotFound);
     }
+    assert_in_place(&service).await;
+}
+
+/// Fails where a copy of a path is not that of the account.
+async fn assert_in_place(service: &Service) {
     let mut admin = service.database.admin().await;
     for table in ["assignment", "vacancy"] {
         let elsewhere = format!(
@@ -395,6 +410,53 @@ async fn an_assignment_goes_where_its_account_goes() {
         );
         assert_eq!(number(&mut admin, elsewhere).await, 0, "{table}");
     }
+    let vacant = "select count(*) from client_registry.account left join client_registry.vacancy on account_id = id \
+        where state = 'ACTIVE' and (account_id is null) <> exists (select from client_registry.assignment \
+        where assignment.account_id = account.id and role = 'PRIMARY' and end_date is null)";
+    assert_eq!(number(&mut admin, vacant).await, 0, "an account is vacant exactly while it has no PRIMARY");
+}
+
+#[tokio::test]
+async fn what_opens_and_closes_while_everything_moves_lies_where_its_account_lies() {
+    let service = Service::with_tree().await;
+    let manager = service.manager(employee("E1", "CN")).await.unwrap().id;
+    let mut accounts = Vec::new();
+    for index in 0..8 {
+        let account = service.account(named(&format!("第{index}家"), "440305")).await.unwrap();
+        service.activate(&account).await;
+        accounts.push(account.id);
+    }
+    let travels = async {
+        for parent in ["330000", "440000", "330000", "440000", "330000"] {
+            let request = MoveTerritoryRequest {
+                code: "440300".to_owned(),
+                parent_code: parent.to_owned(),
+                ..Default::default()
+            };
+            service.territories().move_territory(service.as_admin(request)).await.unwrap();
+        }
+    };
+    let moves = async {
+        for index in 0..40 {
+            let territory_code = ["330100", "440305"][index / 8 % 2].to_owned();
+            let account = Account { id: accounts[index % 8].clone(), territory_code, ..Default::default() };
+            let request = UpdateAccountRequest { account: Some(account), ..Default::default() };
+            service.accounts().update_account(service.as_admin(request)).await.unwrap();
+        }
+    };
+    let changes = async {
+        for index in 0..40 {
+            let account = &accounts[index * 3 % 8];
+            for open in service.listed(&format!("account_id = {account} AND state = OPEN")).await {
+                service.close(&open.id).await.unwrap();
+            }
+            if index % 3 > 0 {
+                service.assign(account, &manager).await.unwrap();
+            }
+        }
+    };
+    tokio::join!(travels, moves, changes);
+    assert_in_place(&service).await;
 }
 
 #[tokio::test]

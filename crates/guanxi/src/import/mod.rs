@@ -33,6 +33,7 @@ pub(crate) use tally::Tally;
 pub(crate) use territory::Territories;
 
 use crate::cluster::Target;
+use crate::service::Service;
 use crate::terminal::{remark, say};
 use crate::wording::{self, Failure, Language, pick};
 use file::Survey;
@@ -153,8 +154,8 @@ async fn import<N: Noun>(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     }
     let import_id = arguments.import_id.unwrap_or_else(|| import_id::<N>(&survey, &map, encoding, arguments.mode));
     let courier = Courier {
-        channel: arguments.target.connect().await?,
-        token: &|| token(&arguments.target, language),
+        channel: arguments.target.connect(Service::ClientRegistry).await?,
+        token: &|| token(&arguments.target, Service::ClientRegistry, language),
         import_id,
         mode: arguments.mode.wire(),
         dry_run: arguments.dry_run,
@@ -190,8 +191,8 @@ async fn import<N: Noun>(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 }
 
 /// A token that lasts for as long as an import may take.
-pub(crate) fn token(target: &Target, language: Language) -> Result<String, Failure> {
-    let token = target.token(time::Duration::hours(12));
+pub(crate) fn token(target: &Target, service: Service, language: Language) -> Result<String, Failure> {
+    let token = target.token(service, time::Duration::hours(12));
     token.map_err(|error| Failure::new(language, error.to_string(), error.to_string()))
 }
 

@@ -5,7 +5,7 @@
 //!   lock             locked by `guanxi up`, and names it
 //!   services.lock    locked for as long as a service lives
 //!   running.json     what runs, for the other commands
-//!   keys/            mode 0700: people.pem signs, jwks.json is trusted, <schema>.password of an operator's own Postgres
+//!   keys/            mode 0700: people.pem and <service>.pem sign, jwks.json is trusted, <schema>.password of an operator's own Postgres
 //!   logs/            <service>.log, postgres.log
 //!   postgres/        the private database
 //! ```
@@ -17,11 +17,12 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use guanxi_auth::{PublicKey, SigningKey, write_key_set};
+use guanxi_auth::{PublicKey, SERVICE_PREFIX, SigningKey, write_key_set};
 
 use super::Error;
-use crate::cluster::{key_set, people_key};
+use crate::cluster::{key_set, people_key, service_key};
 use crate::running::Running;
+use crate::service::SERVICES;
 use crate::terminal::Step;
 
 /// How long services of a cluster that came to a sudden end get to finish: they drain for 25 s at most.
@@ -68,18 +69,19 @@ impl Folder {
         self.path.join("logs").join(format!("{name}.log"))
     }
 
-    /// Makes the key that signs people's tokens, and the set of trusted keys, where they are missing. Keys that the operator added to
-    /// the set stay.
+    /// Makes the key that signs people's tokens, one for each service, and the set of trusted keys, where they are missing. Keys that
+    /// the operator added to the set stay.
     pub(super) fn keys(&self) -> Result<(), Box<dyn std::error::Error>> {
-        let path = people_key(&self.path);
-        if !path.exists() {
-            write_whole(&path, |new| Ok(SigningKey::generate()?.save(new)?))?;
+        let mut ours = vec![signing_key(&people_key(&self.path))?.public_key(None)];
+        for service in SERVICES {
+            let subject = format!("{SERVICE_PREFIX}{}", service.name());
+            ours.push(signing_key(&service_key(&self.path, service))?.public_key(Some(&subject)));
         }
-        let ours = SigningKey::load(&path)?.public_key(None);
         let path = key_set(&self.path);
         let mut trusted = if path.exists() { read_key_set(&path)? } else { Vec::new() };
-        if !trusted.contains(&ours) {
-            trusted.push(ours);
+        ours.retain(|key| !trusted.contains(key));
+        if !ours.is_empty() {
+            trusted.extend(ours);
             write_key_set(&path, &trusted)?;
         }
         Ok(())
@@ -106,6 +108,14 @@ impl Drop for Folder {
     fn drop(&mut self) {
         Running::remove(&self.path);
     }
+}
+
+/// A key, made where it is missing.
+fn signing_key(path: &Path) -> Result<SigningKey, Box<dyn std::error::Error>> {
+    if !path.exists() {
+        write_whole(path, |new| Ok(SigningKey::generate()?.save(new)?))?;
+    }
+    Ok(SigningKey::load(path)?)
 }
 
 /// The file with the password of a schema's roles.

@@ -20,7 +20,7 @@ use self::folder::{Folder, LOOK};
 use self::process::Process;
 use crate::cluster::{PORT_BASE, Place};
 use crate::running::Running;
-use crate::service::SERVICES;
+use crate::service::{SERVICES, Service};
 use crate::terminal::{Step, remark};
 
 pub(crate) use self::folder::password_file;
@@ -62,6 +62,7 @@ Environment, besides the names above, for the services:
 
 Files in the folder of --data-dir:
   keys/people.pem        signs people's tokens: whoever reads it may do everything
+  keys/<service>.pem     signs the calls of that service to the others
   keys/jwks.json         public keys that the services trust; add those of your own sign-on
   logs/                  one log for each service, and Postgres's
   postgres/              the private database";
@@ -115,17 +116,16 @@ impl Cluster {
             let access = postgres.provision(service, &self.folder).await?;
             service.migrate(&access.owner_url).await?;
             step.note("starts …");
-            let address = place.address(service);
-            self.processes.push(Process::start(service, &self.folder, address, &access.service_url)?);
+            self.processes.push(Process::start(service, &self.folder, &place, &access.service_url)?);
             if let Some(process) = self.processes.last_mut() {
                 process.await_serving().await?;
             }
-            step.done(&format!("serves at {address}"));
+            step.done(&format!("serves at {}", place.address(service)));
             database_url = access.service_url;
         }
         self.announce(&place, &database_url)?;
         if arguments.demo {
-            let (endpoint, token) = (place.endpoint(), place.token(time::Duration::HOUR)?);
+            let (endpoint, token) = (place.endpoint(Service::ClientRegistry), place.token(time::Duration::HOUR)?);
             tokio::select! {
                 loaded = crate::demo::load(&endpoint, &token, SEED) => loaded?,
                 died = self.death() => return Err(died.into()),

@@ -11,8 +11,8 @@ use tokio::process::{Child, Command};
 
 use super::Error;
 use super::folder::{Folder, LOOK};
-use crate::cluster::key_set;
-use crate::service::Service;
+use crate::cluster::{Place, key_set, service_key};
+use crate::service::{SERVICES, Service};
 
 /// How long a service may take until it serves.
 const START: Duration = Duration::from_mins(1);
@@ -32,12 +32,8 @@ pub(super) struct Process {
 
 impl Process {
     /// Starts it. Its settings go by environment, where only its own user can see them.
-    pub(super) fn start(
-        service: Service,
-        folder: &Folder,
-        address: SocketAddr,
-        database_url: &str,
-    ) -> Result<Self, Error> {
+    pub(super) fn start(service: Service, folder: &Folder, place: &Place, database_url: &str) -> Result<Self, Error> {
+        let address = place.address(service);
         let path = folder.log(service.name());
         let log = Log::open(&path);
         // The file may be gone, replaced by another build; what we run from is still there under this name.
@@ -52,7 +48,10 @@ impl Process {
             command.env_remove(name);
         }
         command.env("GUANXI_LISTEN", address.to_string()).env("GUANXI_DATABASE_URL", database_url);
-        command.env("GUANXI_JWKS", key_set(&folder.path));
+        command.env("GUANXI_JWKS", key_set(&folder.path)).env("GUANXI_SERVICE_KEY", service_key(&folder.path, service));
+        for other in SERVICES.into_iter().filter(|other| *other != service) {
+            command.env(other.url_variable(), place.endpoint(other));
+        }
         // In a group of its own, so that Ctrl-C reaches it through us, in order.
         command.stdin(Stdio::piped()).stdout(folder.watch()?).stderr(log.append()?).process_group(0).kill_on_drop(true);
         let child = command.spawn().map_err(Error::file(&program))?;

@@ -7,6 +7,7 @@ use super::database::Postgres;
 use super::folder::Folder;
 use super::process::Process;
 use crate::cluster::Place;
+use crate::service::Service;
 use crate::terminal::say;
 
 /// Long enough for a day's work with it.
@@ -64,7 +65,7 @@ fn calls(place: &Place, folder: &Path, demo: bool) -> [String; 3] {
         format!("{program} export account{folder}"),
         format!(
             "buf curl --protocol grpc --http2-prior-knowledge -H \"authorization: Bearer $GUANXI_TOKEN\" -d '{body}' {}/guanxi.{method}",
-            place.endpoint()
+            place.endpoint(Service::ClientRegistry)
         ),
     ]
 }

@@ -2,8 +2,11 @@
 
 use std::fs;
 
+use guanxi_proto::client_registry::v1::ListVacantAccountsRequest;
+use guanxi_proto::client_registry::v1::vacancy_service_client::VacancyServiceClient;
+
 use crate::registry::{Registry, gb18030};
-use crate::support::{Place, Up};
+use crate::support::{Place, Up, channel, request};
 
 const ACCOUNTS: &str = "\
 legal_name,aliases,credit_code,external_ids,parent_external_id,territory_code,employee_count,registered_capital.amount,registered_capital.currency_code,tax_rank,public_sector,legal_representative,tags,attributes
@@ -55,9 +58,10 @@ async fn what_is_exported_comes_back_unchanged() {
 #[tokio::test]
 async fn the_demo_is_the_same_everywhere_and_harmless_when_it_comes_again() {
     let places = [Place::new("demo-one"), Place::new("demo-two")];
-    let mut exports = Vec::new();
+    let (mut exports, mut vacancies) = (Vec::new(), Vec::new());
     for place in &places {
         let up = Up::start_demo(place).await;
+        vacancies.push(vacant(place).await);
         exports.push(["territory", "account"].map(|noun| exported(place, noun, &[])));
         if exports.len() == 1 {
             let full = exported(place, "account", &["--full"]);
@@ -69,9 +73,14 @@ async fn the_demo_is_the_same_everywhere_and_harmless_when_it_comes_again() {
             assert!(up.stop("INT").await.0.success());
             let _again = Up::start_demo(place).await;
             assert_eq!(exported(place, "account", &["--full"]), full);
+            assert_eq!(vacant(place).await, vacancies[0]);
         }
     }
     assert_eq!(exports[0], exports[1]);
+    // Somebody looks after most customers; of the few others some are late.
+    assert_eq!(vacancies[0], vacancies[1]);
+    let overdue = vacancies[0].iter().filter(|(_, overdue)| *overdue).count();
+    assert!((2..15).contains(&vacancies[0].len()) && overdue > 0 && overdue < vacancies[0].len(), "{vacancies:?}");
     assert_eq!(exports[0][0].lines().count(), 1 + 1 + 69 + 2 * 45);
 
     // Into an empty cluster and out again: the same file, groups and subsidiaries included.
@@ -82,6 +91,17 @@ async fn the_demo_is_the_same_everywhere_and_harmless_when_it_comes_again() {
         assert_eq!(said.code, 0, "{said:?}");
         assert_eq!(&registry.export(noun, "out.csv", &[]), export);
     }
+}
+
+/// Names of the customers without a manager, and whether that is overdue.
+async fn vacant(place: &Place) -> Vec<(String, bool)> {
+    let token = place.token("operator", "administrator", "*");
+    let mut client = VacancyServiceClient::new(channel(place).await);
+    let answer = client.list_vacant_accounts(request(ListVacantAccountsRequest::default(), &token)).await.unwrap();
+    let accounts = answer.into_inner().vacant_accounts.into_iter();
+    let mut names: Vec<_> = accounts.map(|account| (account.legal_name, account.overdue)).collect();
+    names.sort();
+    names
 }
 
 fn exported(place: &Place, noun: &str, more: &[&str]) -> String {

@@ -63,6 +63,9 @@ async fn a_cluster_serves_until_ctrl_c_and_keeps_its_data() {
     assert_eq!(status["services"][0]["address"], format!("127.0.0.1:{}", place.port_base));
     assert_eq!(status["services"][0]["feed_position"], 1);
     assert_eq!(status["services"][0]["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(status["services"][1]["name"], "product-catalog");
+    assert_eq!(status["services"][1]["address"], format!("127.0.0.1:{}", place.port_base + 1));
+    assert_eq!(status["services"][1]["feed_position"], 0);
     assert_eq!(status["postgres"]["serving"], true);
 
     let (status, error) = up.stop("INT").await;
@@ -80,7 +83,7 @@ async fn a_cluster_serves_until_ctrl_c_and_keeps_its_data() {
     assert_eq!(found.into_inner().territory.unwrap().name.unwrap().zh, "广东省");
     let status = place.run(&["status"]);
     let lines: Vec<&str> = status.out.lines().skip(2).collect();
-    assert!(status.success && lines.len() == 3, "{status:?}");
+    assert!(status.success && lines.len() == 4, "{status:?}");
     let column = lines[0].find("HEALTH").unwrap();
     assert!(lines[1..].iter().all(|line| line[column..].starts_with("serving")), "{status:?}");
     assert!(up.stop("TERM").await.0.success());

@@ -102,7 +102,8 @@ pub(super) async fn check_empty(connection: &mut PgConnection, code: &str) -> Re
     let named = sqlx::query_scalar!(
         "select exists (select from product_catalog.category where parent_code = $1 and delete_time is null) \
          or exists (select from product_catalog.offering where category_codes @> array[$1] and state <> 'RETIRED' \
-             and delete_time is null) as \"named!\"",
+             and delete_time is null) \
+         or exists (select from product_catalog.discount_policy where category_code = $1 and delete_time is null) as \"named!\"",
         code,
     );
     if named.fetch_one(connection).await? {

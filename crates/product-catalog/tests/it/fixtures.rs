@@ -6,10 +6,12 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use guanxi_proto::product_catalog::v1::*;
+use guanxi_test_support::contract::change::Answer;
 use guanxi_test_support::contract::{Fixture, Outside, Place, Subject, fixture};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use crate::support::{Service, category, offering};
+use crate::wire::{self, Caller};
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
@@ -37,6 +39,16 @@ pub(crate) enum Need {
     Offering,
     /// An offering on sale; the request gets its code.
     OfferingCode,
+    /// A category without a discount policy; the request gets its code.
+    CategoryCode,
+    /// A discount policy of a category.
+    DiscountPolicy,
+    /// A deleted discount policy.
+    DeletedDiscountPolicy,
+    /// A price that does not apply yet.
+    Price,
+    /// A deleted price.
+    DeletedPrice,
 }
 
 impl Need {
@@ -67,8 +79,51 @@ impl Need {
             }
             Need::Offering => service.publish(&draft(&code).await).await.unwrap().id,
             Need::OfferingCode => service.publish(&draft(&code).await).await.unwrap().code,
+            Need::CategoryCode => service.category(&code, "").await.unwrap().code,
+            Need::DiscountPolicy => {
+                service.category(&code, "").await.unwrap();
+                made(service, "DiscountPolicyService/CreateDiscountPolicy", discount_policy(&code)).await
+            }
+            Need::DeletedDiscountPolicy => {
+                let id = Box::pin(Need::DiscountPolicy.fresh(service)).await;
+                made(service, "DiscountPolicyService/DeleteDiscountPolicy", json!({"id": id})).await
+            }
+            Need::Price => {
+                draft(&code).await;
+                made(service, "PriceService/CreatePrice", price(&code)).await
+            }
+            Need::DeletedPrice => {
+                let id = Box::pin(Need::Price.fresh(service)).await;
+                made(service, "PriceService/DeletePrice", json!({"id": id})).await
+            }
         }
     }
+}
+
+/// Changes something, and gives the id of what it is.
+async fn made(service: &Service, method: &str, request: Json) -> String {
+    let answers = wire::ask(service, Caller::with(&service.admin), &wire::method(method), &request).await;
+    Answer::of(&answers.unwrap_or_else(|status| panic!("{method} {request}: {status:?}"))[0]).id
+}
+
+/// The request for a policy in which every level may grant more than the one below it.
+fn discount_policy(category_code: &str) -> Json {
+    let levels = ["MANAGER", "COUNTY", "CITY", "PROVINCE", "HEADQUARTERS"].into_iter().zip(1..);
+    let authority = |(level, percent): (&str, i32)| json!({"level": format!("AUTHORITY_LEVEL_{level}"), "maxDiscountPercent": percent.to_string()});
+    let authorities: Vec<Json> = levels.map(authority).collect();
+    json!({"discountPolicy": {"categoryCode": category_code, "authorities": authorities, "reason": "薄利"}})
+}
+
+/// The request for a price that begins to apply when these tests are long forgotten.
+fn price(offering_code: &str) -> Json {
+    json!({"price": {
+        "offeringCode": offering_code,
+        "chargeKind": "CHARGE_KIND_MONTHLY",
+        "model": "PRICE_MODEL_FLAT",
+        "currencyCode": "CNY",
+        "amount": "10",
+        "validFromDate": "2099-01-01",
+    }})
 }
 
 impl Subject for Service {
@@ -79,11 +134,13 @@ impl Subject for Service {
     const CREATES: &'static str = "CategoryService/CreateCategory";
     const RIGHTS: &'static [(&'static str, &'static str)] = &[
         ("category", "INSERT SELECT UPDATE"),
+        ("discount_policy", "INSERT SELECT UPDATE"),
         ("event", "INSERT SELECT"),
         ("event_head", "SELECT UPDATE"),
         ("followed", "INSERT SELECT UPDATE"),
         ("import", "INSERT SELECT UPDATE"),
         ("offering", "INSERT SELECT UPDATE"),
+        ("price", "INSERT SELECT UPDATE"),
         ("publishing", "SELECT UPDATE"),
         ("request", "DELETE INSERT SELECT UPDATE"),
         ("specification", "INSERT SELECT UPDATE"),
@@ -164,6 +221,40 @@ pub(crate) const FIXTURES: &[Fixture<Need>] = &[
     fixture("OfferingService/RetireOffering", Need::Offering, OPERATOR_WIDE, |_, id| json!({"id": id})),
     fixture("OfferingService/DeleteOffering", Need::Draft, OPERATOR_WIDE, |_, id| json!({"id": id})),
     fixture("OfferingService/UndeleteOffering", Need::DeletedDraft, OPERATOR_WIDE, |_, id| json!({"id": id})),
+    fixture("DiscountPolicyService/CreateDiscountPolicy", Need::CategoryCode, OPERATOR_WIDE, |_, code| {
+        discount_policy(code)
+    }),
+    fixture("DiscountPolicyService/GetDiscountPolicy", Need::DiscountPolicy, SAME, |_, id| json!({"id": id})),
+    fixture("DiscountPolicyService/ListDiscountPolicies", Need::DiscountPolicy, SAME, |_, _| json!({})),
+    fixture(
+        "DiscountPolicyService/UpdateDiscountPolicy",
+        Need::DiscountPolicy,
+        OPERATOR_WIDE,
+        |_, id| json!({"discountPolicy": {"id": id, "reason": "新政策"}}),
+    ),
+    fixture(
+        "DiscountPolicyService/DeleteDiscountPolicy",
+        Need::DiscountPolicy,
+        OPERATOR_WIDE,
+        |_, id| json!({"id": id}),
+    ),
+    fixture(
+        "DiscountPolicyService/UndeleteDiscountPolicy",
+        Need::DeletedDiscountPolicy,
+        OPERATOR_WIDE,
+        |_, id| json!({"id": id}),
+    ),
+    fixture("PriceService/CreatePrice", Need::OfferingCode, OPERATOR_WIDE, |_, code| price(code)),
+    fixture("PriceService/GetPrice", Need::Price, SAME, |_, id| json!({"id": id})),
+    fixture("PriceService/ListPrices", Need::Price, SAME, |_, _| json!({})),
+    fixture(
+        "PriceService/UpdatePrice",
+        Need::Price,
+        OPERATOR_WIDE,
+        |_, id| json!({"price": {"id": id, "amount": "12"}}),
+    ),
+    fixture("PriceService/DeletePrice", Need::Price, OPERATOR_WIDE, |_, id| json!({"id": id})),
+    fixture("PriceService/UndeletePrice", Need::DeletedPrice, OPERATOR_WIDE, |_, id| json!({"id": id})),
     // The account lies in a territory, which the caller has to see.
     fixture("PricingService/PriceQuote", Need::OfferingCode, Outside::NotFound, |place, code| {
         let line = json!({"offeringCode": code, "quantity": 1});

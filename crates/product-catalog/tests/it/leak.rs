@@ -31,6 +31,10 @@ impl World {
             Need::Draft,
             Need::DeletedDraft,
             Need::Offering,
+            Need::DiscountPolicy,
+            Need::DeletedDiscountPolicy,
+            Need::Price,
+            Need::DeletedPrice,
         ] {
             needs.push((need, need.fresh(&service).await));
         }
@@ -55,6 +59,10 @@ impl World {
             ("SpecificationService/ListSpecifications", lists()),
             ("OfferingService/GetOffering", gets(Need::Draft, Need::DeletedDraft)),
             ("OfferingService/ListOfferings", [lists(), vec![json!({"filter": "state = PUBLISHED"})]].concat()),
+            ("DiscountPolicyService/GetDiscountPolicy", gets(Need::DiscountPolicy, Need::DeletedDiscountPolicy)),
+            ("DiscountPolicyService/ListDiscountPolicies", lists()),
+            ("PriceService/GetPrice", gets(Need::Price, Need::DeletedPrice)),
+            ("PriceService/ListPrices", lists()),
             ("PricingService/PriceQuote", vec![quote]),
             ("PricingService/GetCatalogVersion", vec![json!({})]),
             ("EventFeedService/Follow", vec![json!({}), json!({"types": ["guanxi.product_catalog.v1.offering.*"]})]),
@@ -65,6 +73,8 @@ impl World {
                     history("category", Need::DeletedCategory),
                     history("specification", Need::DeletedSpecification),
                     history("offering", Need::Offering),
+                    history("discount_policy", Need::DeletedDiscountPolicy),
+                    history("price", Need::DeletedPrice),
                 ],
             ),
             ("IdentityService/WhoAmI", vec![json!({})]),

@@ -1,10 +1,13 @@
 //! product-catalog through real stubs on a real database.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
+mod bad_quote;
 mod category;
+mod discount_policy;
 mod fixtures;
 mod leak;
 mod offering;
+mod price;
 mod publishing;
 mod reasons;
 mod specification;

@@ -2,6 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 
+use guanxi_proto::events::v1::{Change, ListChangesRequest};
 use guanxi_proto::product_catalog::v1::category_service_client::CategoryServiceClient;
 use guanxi_proto::product_catalog::v1::offering_service_client::OfferingServiceClient;
 use guanxi_proto::product_catalog::v1::specification_service_client::SpecificationServiceClient;
@@ -12,7 +13,7 @@ use guanxi_test_support::{Keys, Running, Served, TestDatabase, rows};
 pub(crate) use guanxi_test_support::{reason, violations};
 use prost_types::FieldMask;
 use tonic::transport::Channel;
-use tonic::{Request, Status};
+use tonic::{Code, Request, Status};
 use tonic_types::{FieldViolation, StatusExt};
 
 /// A running service with a small tree of territories. It stops when it is dropped.
@@ -64,9 +65,28 @@ impl Service {
         OfferingServiceClient::new(self.channel.clone())
     }
 
+    /// What became of a resource, newest first.
+    pub(crate) async fn history(&self, noun: &str, id: &str) -> Vec<Change> {
+        let request = ListChangesRequest { subject: format!("{noun}/{id}"), ..Default::default() };
+        self.changes().list_changes(self.as_admin(request)).await.unwrap().into_inner().changes
+    }
+
     pub(crate) async fn category(&self, code: &str, parent_code: &str) -> Result<Category, Status> {
         let request = CreateCategoryRequest { category: Some(category(code, parent_code)), request_id: String::new() };
         Ok(self.categories().create_category(self.as_admin(request)).await?.into_inner().category.unwrap())
+    }
+
+    /// A draft of an offering, in the category OFFICE.
+    pub(crate) async fn drafted(&self, code: &str) -> Offering {
+        // Only the first one has to make the category.
+        let _ = self.category("OFFICE", "").await;
+        self.offering(offering(code)).await.unwrap()
+    }
+
+    /// An offering on sale.
+    pub(crate) async fn sold(&self, code: &str) -> Offering {
+        let draft = self.drafted(code).await;
+        self.publish(&draft.id).await.unwrap()
     }
 
     pub(crate) async fn specification(
@@ -178,6 +198,11 @@ pub(crate) fn needing(code: &str, others: &[&str]) -> Offering {
     Offering { prerequisite_offering_codes, ..offering(code) }
 }
 
+/// Code and reason of a refusal.
+pub(crate) fn refusal(status: &Status) -> (Code, String) {
+    (status.code(), reason(status))
+}
+
 /// What a refusal says in the language that was asked for.
 pub(crate) fn text(status: &Status) -> String {
     status.get_error_details().localized_message().unwrap().message.clone()
@@ -195,4 +220,9 @@ pub(crate) fn texts(status: &Status) -> Vec<(String, String)> {
 pub(crate) fn in_chinese<T>(mut request: Request<T>) -> Request<T> {
     request.metadata_mut().insert("accept-language", "zh-CN".parse().unwrap());
     request
+}
+
+/// The violations that are expected of fields of a message.
+pub(crate) fn named(message: &str, fields: &[(&str, &str)]) -> Vec<(String, String)> {
+    fields.iter().map(|(field, reason)| (format!("{message}.{field}"), (*reason).to_owned())).collect()
 }

@@ -323,7 +323,8 @@ fn fields_of_money_are_money_and_personal_fields_are_texts() {
         let amount = ["capital", "amount", "price", "fee", "revenue"].iter().any(|word| field.name().ends_with(word));
         let is_money = field.kind().as_message().is_some_and(|message| message.full_name() == "guanxi.type.v1.Money");
         let has_currency = OF_ONE_CURRENCY.contains(&field.parent_message().full_name());
-        if amount && !is_money && !has_currency && field.full_name() != "guanxi.type.v1.Money.amount" {
+        let of_price = field.kind().as_message().is_some_and(|message| message.full_name().ends_with(".Price"));
+        if amount && !is_money && !has_currency && !of_price && field.full_name() != "guanxi.type.v1.Money.amount" {
             wrong.push(format!("{} is no Money", field.full_name()));
         }
         // A person is known by these words; whoever adds such a field thinks of the option.
