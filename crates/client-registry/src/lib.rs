@@ -4,7 +4,6 @@ mod account;
 mod account_manager;
 mod assignment;
 mod assignment_policy;
-mod day;
 mod directory;
 mod error;
 mod hand_over;

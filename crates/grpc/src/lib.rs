@@ -3,6 +3,7 @@
 mod call;
 mod chassis;
 mod convert;
+pub mod day;
 mod deadline;
 mod fields;
 mod holding;

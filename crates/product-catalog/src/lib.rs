@@ -1,6 +1,7 @@
 //! What can be sold, to whom and at what price: categories, specifications, offerings, prices, bundles, discount policies, and
 //! quotes from memory.
 
+mod bundle;
 mod category;
 mod currency;
 mod directory;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use guanxi_auth::ServiceIdentity;
 use guanxi_grpc::{Peer, PeerError, Services};
+use guanxi_proto::product_catalog::v1::bundle_service_server::BundleServiceServer;
 use guanxi_proto::product_catalog::v1::category_service_server::CategoryServiceServer;
 use guanxi_proto::product_catalog::v1::discount_policy_service_server::DiscountPolicyServiceServer;
 use guanxi_proto::product_catalog::v1::offering_service_server::OfferingServiceServer;
@@ -15,6 +16,7 @@ use guanxi_service::{Error, Foundation};
 use sqlx::migrate::Migrator;
 use tokio::net::TcpListener;
 
+use crate::bundle::BundleRpc;
 use crate::category::CategoryRpc;
 use crate::directory;
 use crate::discount_policy::{self, DiscountPolicyRpc};
@@ -88,6 +90,7 @@ pub async fn serve(
         .add(SpecificationServiceServer::new(SpecificationRpc::new(resources.clone())))
         .add(OfferingServiceServer::new(OfferingRpc::new(resources.clone())))
         .add(PriceServiceServer::new(PriceRpc::new(resources.clone())))
+        .add(BundleServiceServer::new(BundleRpc::new(resources.clone())))
         .add(DiscountPolicyServiceServer::new(DiscountPolicyRpc::new(resources)));
     foundation.serve(&settings.service, NAME, &directory, services, listener, stop).await
 }

@@ -4,8 +4,6 @@ use guanxi_grpc::Violation;
 use guanxi_proto::errors::v1::ErrorReason;
 use guanxi_proto::r#type::v1::LocalizedText;
 use rust_decimal::Decimal;
-use time::macros::{format_description, offset};
-use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
 /// What a resource with a code is asked for by.
@@ -127,24 +125,6 @@ macro_rules! wire_enum {
 
 pub(crate) use wire_enum;
 
-/// A day, ISO 8601.
-pub(crate) fn day(field: &str, value: &str) -> Result<Date, Violation> {
-    let parsed = Date::parse(value, format_description!("[year]-[month]-[day]"));
-    parsed.ok().filter(|day| (1900..=9998).contains(&day.year())).ok_or_else(|| {
-        Violation::new(field, ErrorReason::Format).with("value", value).with("expected", "a day, 2026-03-01")
-    })
-}
-
-/// How a day is written, ISO 8601.
-pub(crate) fn text_of_day(day: Date) -> String {
-    format!("{:04}-{:02}-{:02}", day.year(), u8::from(day.month()), day.day())
-}
-
-/// The business day of an instant, in Asia/Shanghai.
-pub(crate) fn today(now: OffsetDateTime) -> Date {
-    now.to_offset(offset!(+8)).date()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,16 +139,6 @@ mod tests {
         }
         assert!(percent("percent", "100").is_ok() && percent("percent", "100.01").is_err());
         assert!(percent("percent", "12.345").is_err());
-    }
-
-    #[test]
-    fn a_day_is_one_of_the_calendar_and_begins_at_midnight_in_shanghai() {
-        assert_eq!(text_of_day(day("day", "2028-02-29").unwrap()), "2028-02-29");
-        for wrong in ["", "2026-02-29", "2026-2-3", "20260203", "2026-02-03T00:00:00Z"] {
-            assert!(day("day", wrong).is_err(), "{wrong}");
-        }
-        let evening = OffsetDateTime::from_unix_timestamp(1_767_283_200).unwrap();
-        assert_eq!(text_of_day(today(evening)), "2026-01-02");
     }
 
     #[test]
@@ -203,17 +173,6 @@ mod tests {
         {
             assert_eq!(percent("percent", wrong).unwrap_err().reason.name(), reason, "{wrong}");
         }
-    }
-
-    #[test]
-    fn a_day_is_one_of_the_calendar_and_begins_in_shanghai() {
-        assert_eq!(day("day", "2024-02-29").unwrap().to_string(), "2024-02-29");
-        for bad in ["", "2023-02-29", "2024-2-29", "20240229", "+2024-02-29", "2024-02-29T00:00"] {
-            assert_eq!(day("day", bad).unwrap_err().reason.name(), "FORMAT", "{bad}");
-        }
-        let evening = OffsetDateTime::UNIX_EPOCH + time::Duration::hours(16);
-        assert_eq!(today(evening).to_string(), "1970-01-02");
-        assert_eq!(today(evening - time::Duration::SECOND).to_string(), "1970-01-01");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Between the wire and the model.
 
 use guanxi_events::NewEvent;
-use guanxi_grpc::{Fields, Violation, Violations, etag, known, number, parse_id, text, timestamp};
+use guanxi_grpc::{Fields, Violation, Violations, day, etag, known, number, parse_id, text, timestamp};
 use guanxi_proto::client_registry::v1::{
     self as pb, AccountChange, ErrorReason as Own, SetAccountTierRequest, UpdateAccountRequest, get_account_request,
 };
@@ -15,7 +15,6 @@ use super::model::{Account, State, Tier};
 use super::patch::{self, Patch};
 use super::search::{MAX_CHARACTERS, Query, QueryError};
 use super::tier::Period;
-use crate::day;
 use crate::error::reason;
 
 /// The account as the caller may see it.

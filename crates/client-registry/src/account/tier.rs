@@ -4,7 +4,7 @@ use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
 use super::model::Tier;
-use crate::day;
+use guanxi_grpc::day;
 
 /// A time in which an account had a tier. A period that was replaced on its first day ends the day before it began: it never applied.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Between the wire and the model.
 
 use guanxi_events::NewEvent;
-use guanxi_grpc::{Fields, Violation, Violations, etag, known, number, parse_id, timestamp};
+use guanxi_grpc::{Fields, Violation, Violations, day, etag, known, number, parse_id, timestamp};
 use guanxi_proto::client_registry::v1::{
     self as pb, AccountManagerChange, DepartAccountManagerRequest, ReinstateAccountManagerRequest,
     UpdateAccountManagerRequest, get_account_manager_request,
@@ -13,7 +13,6 @@ use uuid::Uuid;
 
 use super::model::{AccountManager, Channel, Key};
 use crate::assignment;
-use crate::day;
 use crate::industry;
 use crate::territory::{self, Territory};
 

@@ -2,7 +2,7 @@
 
 use guanxi_auth::permission::ACCOUNT_MANAGER_READ_PERSONAL;
 use guanxi_filter::PageRequest;
-use guanxi_grpc::{Call, parse_id};
+use guanxi_grpc::{Call, day, parse_id};
 use guanxi_proto::client_registry::v1::account_manager_service_server::AccountManagerService;
 use guanxi_proto::client_registry::v1::{
     CreateAccountManagerRequest, CreateAccountManagerResponse, DeleteAccountManagerRequest,
@@ -17,7 +17,6 @@ use tonic::{Request, Response, Status};
 use super::model::{AccountManager as Row, Key};
 use super::{convert, store};
 use crate::assignment::{self, store as assignments};
-use crate::day;
 use crate::territory::store as territories;
 
 /// Serves account managers.

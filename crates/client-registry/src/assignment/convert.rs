@@ -1,7 +1,7 @@
 //! Between the wire and the model.
 
 use guanxi_events::NewEvent;
-use guanxi_grpc::{Violation, Violations, etag, known, number, parse_id, text, timestamp};
+use guanxi_grpc::{Violation, Violations, day, etag, known, number, parse_id, text, timestamp};
 use guanxi_proto::client_registry::v1::{
     self as pb, AssignmentChange, AssignmentRole, CloseAssignmentRequest, ErrorReason, FindResponsibleRequest,
     HandOverAccountRequest, OpenAssignmentRequest,
@@ -15,7 +15,6 @@ use super::gate::Gate;
 use super::model::{Assignment, Role, territory_code};
 use crate::account::{Tier, wire_tier};
 use crate::account_manager::Channel;
-use crate::day;
 use crate::error::reason;
 
 /// Most characters of a reason.

@@ -4,7 +4,7 @@ use std::slice;
 
 use guanxi_db::PgConnection;
 use guanxi_filter::PageRequest;
-use guanxi_grpc::{Call, check_etag, number, parse_id};
+use guanxi_grpc::{Call, check_etag, day, number, parse_id};
 use guanxi_proto::client_registry::v1::assignment_service_server::AssignmentService;
 use guanxi_proto::client_registry::v1::{
     CloseAssignmentRequest, CloseAssignmentResponse, FindResponsibleRequest, FindResponsibleResponse,
@@ -17,8 +17,8 @@ use tonic::{Request, Response, Status};
 use super::desk::Desk;
 use super::model::Assignment as Row;
 use super::{convert, store};
+use crate::account;
 use crate::hand_over::{Order, carry_out};
-use crate::{account, day};
 
 /// Serves assignments.
 #[derive(Clone)]

@@ -4,14 +4,13 @@ use std::collections::BTreeSet;
 
 use guanxi_db::PgConnection;
 use guanxi_events::NewEvent;
-use guanxi_grpc::Call;
+use guanxi_grpc::{Call, day};
 use guanxi_resource::{Error, Resource};
 use uuid::Uuid;
 
 use super::model::{HandOver, common_path};
 use super::{convert, store};
 use crate::assignment::{self, Assignment, Desk, store as assignments};
-use crate::day;
 
 /// What is ordered about a hand-over.
 pub(crate) struct Order<'a> {

@@ -2,7 +2,7 @@
 
 use guanxi_auth::Scope;
 use guanxi_filter::PageRequest;
-use guanxi_grpc::{Call, parse_id};
+use guanxi_grpc::{Call, day, parse_id};
 use guanxi_proto::client_registry::v1::hand_over_service_server::HandOverService;
 use guanxi_proto::client_registry::v1::{
     GetHandOverRequest, GetHandOverResponse, ListHandOversRequest, ListHandOversResponse, TransferAccountsRequest,
@@ -14,7 +14,6 @@ use tonic::{Request, Response, Status};
 use super::carry::{Order, carry_out};
 use super::model::HandOver as Row;
 use super::{convert, store};
-use crate::day;
 
 /// Serves hand-overs.
 #[derive(Clone)]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use guanxi_auth::Scope;
 use guanxi_db::PgConnection;
 use guanxi_filter::PageRequest;
-use guanxi_grpc::Call;
+use guanxi_grpc::{Call, day};
 use guanxi_proto::client_registry::v1::vacancy_service_server::VacancyService;
 use guanxi_proto::client_registry::v1::{
     ListVacantAccountsRequest, ListVacantAccountsResponse, SuggestAssignmentsRequest, SuggestAssignmentsResponse,
@@ -20,7 +20,6 @@ use super::suggest::{Finding, suggest};
 use crate::assignment::gate::Account;
 use crate::assignment::store as assignments;
 use crate::assignment_policy as policies;
-use crate::day;
 
 /// Serves vacant accounts.
 #[derive(Clone)]

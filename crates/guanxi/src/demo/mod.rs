@@ -1,7 +1,9 @@
 //! Believable data for a cluster to try things with, made up from a seed and loaded through the API that everybody uses.
 
 mod accounts;
+mod catalog;
 mod managers;
+mod offerings;
 mod places;
 mod random;
 mod trades;
@@ -41,7 +43,7 @@ const BATCH: usize = 500;
 const ONE_VACANT_IN: usize = 20;
 
 /// Loads the data of a seed. What is there already stays as it is, so loading twice does no harm.
-pub(crate) async fn load(endpoint: &str, token: &str, seed: u64) -> Result<(), Box<dyn Error>> {
+pub(crate) async fn load(endpoint: &str, catalog: &str, token: &str, seed: u64) -> Result<(), Box<dyn Error>> {
     let step = Step::begin("Demo data");
     let loader = Loader { channel: cluster::connect(endpoint).await?, token: Arc::from(token), seed };
     let territories = places::territories();
@@ -58,9 +60,11 @@ pub(crate) async fn load(endpoint: &str, token: &str, seed: u64) -> Result<(), B
     let managers = loader.staff().await?;
     step.note("tiers, assignments and states");
     let (tiers, states) = loader.settle(&plans, &managers).await?;
+    step.note("offerings and prices");
+    let offerings = loader.sell(&cluster::connect(catalog).await?).await?;
     let (accounts, managers) = (plans.len(), managers.len());
     step.done(&format!(
-        "of seed {seed} is there: {managers} managers, {accounts} accounts, {tiers} tiers set, {states} activated"
+        "of seed {seed} is there: {managers} managers, {accounts} accounts, {tiers} tiers set, {states} activated, {offerings} offerings"
     ));
     Ok(())
 }

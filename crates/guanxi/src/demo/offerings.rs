@@ -34,14 +34,26 @@ pub(super) fn categories() -> Vec<Category> {
     let (same, industry, new) =
         (StrategicClass::Unspecified, StrategicClass::IndustryApplication, StrategicClass::StrategicInnovation);
     vec![
-        top("BASIC", "基础通信", "Basic communication", FunctionalClass::BasicCommunication, StrategicClass::Foundation),
+        top(
+            "BASIC",
+            "基础通信",
+            "Basic communication",
+            FunctionalClass::BasicCommunication,
+            StrategicClass::Foundation,
+        ),
         below("BASIC", "VOICE", "集团语音", "Group voice", same),
         below("BASIC", "CONFERENCE", "会议", "Conferences", same),
         below("BASIC", "LINE", "专线", "Leased lines", same),
         top("OFFICE", "办公管理", "Office management", FunctionalClass::OfficeManagement, StrategicClass::Foundation),
         below("OFFICE", "MAIL", "企业邮箱", "Enterprise mail", same),
         below("OFFICE", "MOBILE_OFFICE", "移动办公", "Mobile office", new),
-        top("MARKETING", "营销服务", "Marketing service", FunctionalClass::MarketingService, StrategicClass::Foundation),
+        top(
+            "MARKETING",
+            "营销服务",
+            "Marketing service",
+            FunctionalClass::MarketingService,
+            StrategicClass::Foundation,
+        ),
         below("MARKETING", "HOTLINE", "热线", "Hotlines", same),
         top("PRODUCTION", "生产控制", "Production control", FunctionalClass::ProductionControl, industry),
         below("PRODUCTION", "IOT", "物联网", "Internet of things", new),
@@ -52,17 +64,18 @@ pub(super) fn categories() -> Vec<Category> {
 
 /// What can be configured.
 pub(super) fn specifications() -> Vec<Specification> {
-    let number = |code: &str, zh: &str, en: &str, unit: &str, minimum: &str, maximum: &str, default: &str| Characteristic {
-        code: code.to_owned(),
-        name: name(zh, en),
-        kind: CharacteristicKind::Number.into(),
-        unit: unit.to_owned(),
-        minimum: minimum.to_owned(),
-        maximum: maximum.to_owned(),
-        default_value: default.to_owned(),
-        required: true,
-        ..Default::default()
-    };
+    let number =
+        |code: &str, zh: &str, en: &str, unit: &str, minimum: &str, maximum: &str, default: &str| Characteristic {
+            code: code.to_owned(),
+            name: name(zh, en),
+            kind: CharacteristicKind::Number.into(),
+            unit: unit.to_owned(),
+            minimum: minimum.to_owned(),
+            maximum: maximum.to_owned(),
+            default_value: default.to_owned(),
+            required: true,
+            ..Default::default()
+        };
     let choice = |code: &str, zh: &str, en: &str, options: &[&str]| Characteristic {
         code: code.to_owned(),
         name: name(zh, en),
@@ -79,15 +92,30 @@ pub(super) fn specifications() -> Vec<Specification> {
         ..Default::default()
     };
     vec![
-        specification("LINE", "专线规格", "Leased line", vec![
-            number("bandwidth", "带宽", "Bandwidth", "Mbps", "2", "10000", "100"),
-            choice("protection", "保护方式", "Protection", &["NONE", "DUAL_ROUTE", "DUAL_NODE"]),
-        ]),
-        specification("MAIL", "邮箱规格", "Mailbox", vec![number("capacity", "容量", "Capacity", "GB", "5", "500", "20")]),
-        specification("IOT", "物联网规格", "Connection", vec![
-            choice("network", "网络制式", "Network", &["4G", "5G", "NB-IoT"]),
-            number("traffic", "月流量", "Traffic a month", "MB", "10", "102400", "100"),
-        ]),
+        specification(
+            "LINE",
+            "专线规格",
+            "Leased line",
+            vec![
+                number("bandwidth", "带宽", "Bandwidth", "Mbps", "2", "10000", "100"),
+                choice("protection", "保护方式", "Protection", &["NONE", "DUAL_ROUTE", "DUAL_NODE"]),
+            ],
+        ),
+        specification(
+            "MAIL",
+            "邮箱规格",
+            "Mailbox",
+            vec![number("capacity", "容量", "Capacity", "GB", "5", "500", "20")],
+        ),
+        specification(
+            "IOT",
+            "物联网规格",
+            "Connection",
+            vec![
+                choice("network", "网络制式", "Network", &["4G", "5G", "NB-IoT"]),
+                number("traffic", "月流量", "Traffic a month", "MB", "10", "102400", "100"),
+            ],
+        ),
     ]
 }
 
@@ -105,7 +133,10 @@ fn offering(code: &str, zh: &str, en: &str, categories: &[&str], specification: 
 pub(super) fn offerings() -> Vec<Offering> {
     let needs = |code: &str| vec![code.to_owned()];
     let industry = |codes: &[&str]| {
-        Some(Eligibility { industry_codes: codes.iter().map(|code| (*code).to_owned()).collect(), ..Default::default() })
+        Some(Eligibility {
+            industry_codes: codes.iter().map(|code| (*code).to_owned()).collect(),
+            ..Default::default()
+        })
     };
     let partner = |offering: Offering, name: &str| Offering {
         supply: OfferingSupply::Partner.into(),
@@ -275,7 +306,8 @@ pub(super) fn bundles() -> Vec<Bundle> {
             .collect(),
         ..Default::default()
     };
-    let (fusion, campus) = (&[("VNET", 1), ("INTERNET_LINE", 1), ("SWITCHBOARD", 0)], &[("SCHOOL_LINK", 1), ("VIDEO_SURVEILLANCE", 4)]);
+    let (fusion, campus) =
+        (&[("VNET", 1), ("INTERNET_LINE", 1), ("SWITCHBOARD", 0)], &[("SCHOOL_LINK", 1), ("VIDEO_SURVEILLANCE", 4)]);
     vec![
         bundle("FUSION", "融合通信包", "Mobile and fixed", BundleKind::MobileFixed, "8", fusion),
         bundle(

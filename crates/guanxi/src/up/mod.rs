@@ -125,9 +125,11 @@ impl Cluster {
         }
         self.announce(&place, &database_url)?;
         if arguments.demo {
-            let (endpoint, token) = (place.endpoint(Service::ClientRegistry), place.token(time::Duration::HOUR)?);
+            let (registry, catalog) =
+                (place.endpoint(Service::ClientRegistry), place.endpoint(Service::ProductCatalog));
+            let token = place.token(time::Duration::HOUR)?;
             tokio::select! {
-                loaded = crate::demo::load(&endpoint, &token, SEED) => loaded?,
+                loaded = crate::demo::load(&registry, &catalog, &token, SEED) => loaded?,
                 died = self.death() => return Err(died.into()),
             }
         }

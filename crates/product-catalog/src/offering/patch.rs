@@ -1,6 +1,6 @@
 //! What a request sets of a draft, and what must hold of it whole.
 
-use guanxi_grpc::{Fields, Violation, Violations, number, text};
+use guanxi_grpc::{Fields, Violation, Violations, day, number, text};
 use guanxi_proto::errors::v1::ErrorReason;
 use guanxi_proto::product_catalog::v1::{self as pb, ErrorReason as OwnReason};
 use sqlx::types::Json;
@@ -25,8 +25,8 @@ pub(super) fn patch(fields: &mut Fields, sent: pb::Offering) -> impl FnOnce(Offe
     });
     let specification_code = fields.optional("specification_code", &sent.specification_code, value::code);
     let supply = fields.read("supply", sent.supply != 0, |field| Supply::read(field, sent.supply));
-    let valid_from_date = fields.optional("valid_from_date", &sent.valid_from_date, value::day);
-    let valid_to_date = fields.optional("valid_to_date", &sent.valid_to_date, value::day);
+    let valid_from_date = fields.optional("valid_from_date", &sent.valid_from_date, day::parse);
+    let valid_to_date = fields.optional("valid_to_date", &sent.valid_to_date, day::parse);
     let prerequisites = !sent.prerequisite_offering_codes.is_empty();
     let prerequisites = fields.read_all("prerequisite_offering_codes", prerequisites, |field, violations| {
         Some(codes(field, sent.prerequisite_offering_codes, 20, violations))

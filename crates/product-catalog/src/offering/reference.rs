@@ -2,7 +2,7 @@
 
 use guanxi_auth::TerritoryPaths;
 use guanxi_db::PgConnection;
-use guanxi_grpc::{Refusal, Violation, Violations};
+use guanxi_grpc::{Violation, Violations};
 use guanxi_proto::errors::v1::ErrorReason as Reason;
 use guanxi_proto::product_catalog::v1::ErrorReason;
 use guanxi_resource::Error;
@@ -10,7 +10,7 @@ use time::Date;
 
 use super::model::Offering;
 use super::{patch, store};
-use crate::error::precondition;
+use crate::error::{not_publishable, precondition};
 use crate::specification::Characteristic;
 use crate::value;
 use crate::{category, specification};
@@ -83,18 +83,6 @@ pub(super) async fn check_publishable(
         return Err(precondition(ErrorReason::Circular).with("value", &offering.code).into());
     }
     Ok(characteristics)
-}
-
-/// The refusal says which fields are wrong, its details each value.
-fn not_publishable(wrong: Violations) -> Refusal {
-    let violations = wrong.clone().into_inner();
-    let field = |violation: &Violation| {
-        let field = violation.field.trim_start_matches("offering.");
-        field.split('[').next().unwrap_or(field).to_owned()
-    };
-    let mut fields: Vec<String> = violations.iter().map(field).collect();
-    fields.dedup();
-    precondition(ErrorReason::NotPublishable).with("missing", fields.join(", ")).naming(wrong)
 }
 
 /// Refuses to take away the last version of something that is needed.

@@ -1,7 +1,7 @@
 //! The methods.
 
 use guanxi_filter::PageRequest;
-use guanxi_grpc::{Call, check_etag, parse_id};
+use guanxi_grpc::{Call, check_etag, day, parse_id};
 use guanxi_proto::product_catalog::v1::offering_service_server::OfferingService;
 use guanxi_proto::product_catalog::v1::{
     CreateOfferingRequest, CreateOfferingResponse, DeleteOfferingRequest, DeleteOfferingResponse, GetOfferingRequest,
@@ -152,7 +152,7 @@ impl OfferingService for OfferingRpc {
         let mut change = self.resources.change(&call, key, &request.etag, transaction, before).await?;
         if !change.repeats {
             change.before.check_draft()?;
-            let today = value::today(call.now);
+            let today = day::of(call.now);
             let characteristics =
                 reference::check_publishable(&mut change.transaction, paths, &change.before, today).await?;
             change.after = change.before.published(characteristics, call.now)?;

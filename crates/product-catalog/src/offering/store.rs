@@ -106,8 +106,8 @@ pub(super) async fn needs_itself(
     Ok(circle.fetch_one(connection).await?)
 }
 
-/// The code of something published that needs an offering of which these versions go and no other one in one of the states stays.
-/// This is the place where bundles join: a published bundle needs its parts.
+/// The code of something published that needs an offering of which these versions go and no other one in one of the states stays:
+/// an offering, or a bundle, which needs its parts.
 pub(super) async fn needed_by(
     connection: &mut PgConnection,
     code: &str,
@@ -116,11 +116,15 @@ pub(super) async fn needed_by(
 ) -> Result<Option<String>, Error> {
     let staying: Vec<String> = staying.iter().map(|&state| state.to_owned()).collect();
     let needed_by = sqlx::query_scalar!(
-        "select code from product_catalog.offering \
-         where state = 'PUBLISHED' and prerequisite_offering_codes @> array[$1] \
-         and not exists (select from product_catalog.offering as other where other.code = $1 and other.state = any($3) \
+        "select needing.code as \"code!\" from ( \
+             select code from product_catalog.offering \
+             where state = 'PUBLISHED' and prerequisite_offering_codes @> array[$1::text] \
+             union all \
+             select code from product_catalog.bundle where state = 'PUBLISHED' and offering_codes @> array[$1::text] \
+         ) as needing \
+         where not exists (select from product_catalog.offering as other where other.code = $1 and other.state = any($3) \
              and other.delete_time is null and other.id <> all($2)) \
-         order by code limit 1",
+         order by needing.code limit 1",
         code,
         going,
         &staying,

@@ -1,6 +1,6 @@
 //! The fields of a price as they are sent, and what is wrong with them.
 
-use guanxi_grpc::{Fields, Violation, Violations, known, number};
+use guanxi_grpc::{Fields, Violation, Violations, day, known, number};
 use guanxi_proto::client_registry::v1 as registry;
 use guanxi_proto::errors::v1::ErrorReason as Shared;
 use guanxi_proto::product_catalog::v1::{self as pb, ErrorReason, ReductionCause};
@@ -64,7 +64,7 @@ impl Patch {
                 |reduction| spelled(reduction.condition),
             ),
             valid_from_date: fields.required("valid_from_date", &sent.valid_from_date, first_day),
-            valid_to_date: fields.optional("valid_to_date", &sent.valid_to_date, value::day),
+            valid_to_date: fields.optional("valid_to_date", &sent.valid_to_date, day::parse),
         }
     }
 
@@ -159,7 +159,7 @@ fn check_tiers(tiers: &[Tier], violations: &mut Violations) {
 }
 
 fn first_day(field: &str, value: &str) -> Result<Date, Violation> {
-    if value.is_empty() { Err(Violation::required(field)) } else { value::day(field, value) }
+    if value.is_empty() { Err(Violation::required(field)) } else { day::parse(field, value) }
 }
 
 fn currency_code(field: &str, value: &str) -> Result<String, Violation> {

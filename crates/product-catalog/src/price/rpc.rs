@@ -3,7 +3,7 @@
 use guanxi_auth::Scope;
 use guanxi_db::Transaction;
 use guanxi_filter::PageRequest;
-use guanxi_grpc::{Call, parse_id};
+use guanxi_grpc::{Call, day, parse_id};
 use guanxi_proto::product_catalog::v1::price_service_server::PriceService;
 use guanxi_proto::product_catalog::v1::{
     CreatePriceRequest, CreatePriceResponse, DeletePriceRequest, DeletePriceResponse, GetPriceRequest,
@@ -17,7 +17,6 @@ use super::model::Price as Row;
 use super::{convert, store};
 use crate::error::check_operator_wide;
 use crate::reference;
-use crate::value::today;
 
 /// Serves prices.
 #[derive(Clone)]
@@ -101,7 +100,7 @@ impl PriceService for PriceRpc {
         let mut transaction = self.resources.begin().await?;
         let before = store::lock(&mut transaction, update.id).await?;
         let mut change = self.resources.change(&call, key, &update.etag, transaction, before).await?;
-        change.decide(|price| update.apply(price, today(call.now)))?;
+        change.decide(|price| update.apply(price, day::of(call.now)))?;
         if !change.repeats
             && let Some(other) = rival(&mut change.transaction, &change.after).await?
         {
@@ -122,7 +121,7 @@ impl PriceService for PriceRpc {
         let mut transaction = self.resources.begin().await?;
         let before = store::lock(&mut transaction, id).await?;
         let mut change = self.resources.change(&call, key, &request.etag, transaction, before).await?;
-        change.decide(|price| price.deleted(call.now, today(call.now)))?;
+        change.decide(|price| price.deleted(call.now, day::of(call.now)))?;
         let (price, position) = change.finish("price.deleted", store::save, convert::event).await?;
         Ok(Response::new(DeletePriceResponse { price: Some(convert::wire(&price)), position }))
     }

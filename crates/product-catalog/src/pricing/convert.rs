@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use guanxi_auth::{Scope, TerritoryPaths};
-use guanxi_grpc::{Violation, Violations, known, language, list, number};
+use guanxi_grpc::{Violation, Violations, day, known, language, list, number};
 use guanxi_proto::client_registry::v1::Tier;
 use guanxi_proto::errors::v1::ErrorReason as Shared;
 use guanxi_proto::product_catalog::v1::{
@@ -39,11 +39,8 @@ pub(super) fn asked(request: PriceQuoteRequest, now: OffsetDateTime) -> Result<A
                 .with("expected", currency::codes()),
         );
     }
-    let day = if request.date.is_empty() {
-        Some(value::today(now))
-    } else {
-        violations.keep(value::day("date", &request.date))
-    };
+    let day =
+        if request.date.is_empty() { Some(day::of(now)) } else { violations.keep(day::parse("date", &request.date)) };
     violations.keep(number("catalog_version", request.catalog_version, 0, i64::MAX));
     let lines = lines(&mut violations, request.lines);
     match (places, day) {
@@ -131,7 +128,7 @@ pub(super) fn response(asked: &Asked, quoted: &[Quoted], catalog_version: i64) -
         allowed,
         required_level: level.unwrap_or_default().into(),
         catalog_version,
-        date: value::text_of_day(asked.day),
+        date: asked.day.to_string(),
     }
 }
 

@@ -49,6 +49,14 @@ pub(crate) enum Need {
     Price,
     /// A deleted price.
     DeletedPrice,
+    /// Two offerings on sale; the request gets what their codes begin with, which no bundle has for its own.
+    Components,
+    /// A draft of a bundle whose parts are on sale.
+    DraftBundle,
+    /// A deleted draft of a bundle.
+    DeletedBundle,
+    /// A bundle on sale.
+    Bundle,
 }
 
 impl Need {
@@ -96,6 +104,24 @@ impl Need {
                 let id = Box::pin(Need::Price.fresh(service)).await;
                 made(service, "PriceService/DeletePrice", json!({"id": id})).await
             }
+            Need::Components => {
+                for part in ["a", "b"] {
+                    service.publish(&draft(&format!("{code}{part}")).await).await.unwrap();
+                }
+                code
+            }
+            Need::DraftBundle => {
+                let code = Box::pin(Need::Components.fresh(service)).await;
+                made(service, "BundleService/CreateBundle", bundle(&code)).await
+            }
+            Need::DeletedBundle => {
+                let id = Box::pin(Need::DraftBundle.fresh(service)).await;
+                made(service, "BundleService/DeleteBundle", json!({"id": id})).await
+            }
+            Need::Bundle => {
+                let id = Box::pin(Need::DraftBundle.fresh(service)).await;
+                made(service, "BundleService/PublishBundle", json!({"id": id})).await
+            }
         }
     }
 }
@@ -126,6 +152,13 @@ fn price(offering_code: &str) -> Json {
     }})
 }
 
+/// The request for a bundle of two offerings.
+fn bundle(code: &str) -> Json {
+    let components = ["a", "b"].map(|part| json!({"offeringCode": format!("{code}{part}"), "minQuantity": 1}));
+    let kind = "BUNDLE_KIND_CUSTOM";
+    json!({"bundle": {"code": code, "name": {"zh": "套餐"}, "kind": kind, "components": components, "discountPercent": "10"}})
+}
+
 impl Subject for Service {
     type Need = Need;
 
@@ -133,6 +166,7 @@ impl Subject for Service {
     const FIXTURES: &'static [Fixture<Need>] = FIXTURES;
     const CREATES: &'static str = "CategoryService/CreateCategory";
     const RIGHTS: &'static [(&'static str, &'static str)] = &[
+        ("bundle", "INSERT SELECT UPDATE"),
         ("category", "INSERT SELECT UPDATE"),
         ("discount_policy", "INSERT SELECT UPDATE"),
         ("event", "INSERT SELECT"),
@@ -255,6 +289,19 @@ pub(crate) const FIXTURES: &[Fixture<Need>] = &[
     ),
     fixture("PriceService/DeletePrice", Need::Price, OPERATOR_WIDE, |_, id| json!({"id": id})),
     fixture("PriceService/UndeletePrice", Need::DeletedPrice, OPERATOR_WIDE, |_, id| json!({"id": id})),
+    fixture("BundleService/CreateBundle", Need::Components, OPERATOR_WIDE, |_, code| bundle(code)),
+    fixture("BundleService/GetBundle", Need::Bundle, SAME, |_, id| json!({"id": id})),
+    fixture("BundleService/ListBundles", Need::Bundle, SAME, |_, _| json!({})),
+    fixture(
+        "BundleService/UpdateBundle",
+        Need::DraftBundle,
+        OPERATOR_WIDE,
+        |_, id| json!({"bundle": {"id": id, "name": {"zh": "改名"}}}),
+    ),
+    fixture("BundleService/PublishBundle", Need::DraftBundle, OPERATOR_WIDE, |_, id| json!({"id": id})),
+    fixture("BundleService/RetireBundle", Need::Bundle, OPERATOR_WIDE, |_, id| json!({"id": id})),
+    fixture("BundleService/DeleteBundle", Need::DraftBundle, OPERATOR_WIDE, |_, id| json!({"id": id})),
+    fixture("BundleService/UndeleteBundle", Need::DeletedBundle, OPERATOR_WIDE, |_, id| json!({"id": id})),
     // The account lies in a territory, which the caller has to see.
     fixture("PricingService/PriceQuote", Need::OfferingCode, Outside::NotFound, |place, code| {
         let line = json!({"offeringCode": code, "quantity": 1});

@@ -35,6 +35,8 @@ impl World {
             Need::DeletedDiscountPolicy,
             Need::Price,
             Need::DeletedPrice,
+            Need::Bundle,
+            Need::DeletedBundle,
         ] {
             needs.push((need, need.fresh(&service).await));
         }
@@ -63,6 +65,8 @@ impl World {
             ("DiscountPolicyService/ListDiscountPolicies", lists()),
             ("PriceService/GetPrice", gets(Need::Price, Need::DeletedPrice)),
             ("PriceService/ListPrices", lists()),
+            ("BundleService/GetBundle", gets(Need::Bundle, Need::DeletedBundle)),
+            ("BundleService/ListBundles", lists()),
             ("PricingService/PriceQuote", vec![quote]),
             ("PricingService/GetCatalogVersion", vec![json!({})]),
             ("EventFeedService/Follow", vec![json!({}), json!({"types": ["guanxi.product_catalog.v1.offering.*"]})]),
@@ -75,6 +79,7 @@ impl World {
                     history("offering", Need::Offering),
                     history("discount_policy", Need::DeletedDiscountPolicy),
                     history("price", Need::DeletedPrice),
+                    history("bundle", Need::Bundle),
                 ],
             ),
             ("IdentityService/WhoAmI", vec![json!({})]),

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
 mod bad_quote;
+mod bundle;
 mod category;
 mod discount_policy;
 mod fixtures;

@@ -1,34 +1,38 @@
 //! Days: business dates of Asia/Shanghai.
 
-use guanxi_grpc::Violation;
 use guanxi_proto::errors::v1::ErrorReason;
-use time::macros::{date, format_description};
-use time::{Date, OffsetDateTime, UtcOffset};
+use time::macros::{date, format_description, offset};
+use time::{Date, OffsetDateTime};
+
+use crate::Violation;
 
 /// Nothing that is recorded began before this day.
-pub(crate) const FIRST: Date = date!(1900 - 01 - 01);
+pub const FIRST: Date = date!(1900 - 01 - 01);
 
 /// The business day of an instant: Asia/Shanghai, which has had no daylight saving time since 1991.
-pub(crate) fn of(now: OffsetDateTime) -> Date {
-    let shanghai = UtcOffset::from_hms(8, 0, 0).unwrap_or(UtcOffset::UTC);
-    now.to_offset(shanghai).date()
+#[must_use]
+pub fn of(now: OffsetDateTime) -> Date {
+    now.to_offset(offset!(+8)).date()
 }
 
-/// A day of ISO 8601, or nothing.
-pub(crate) fn read(field: &str, value: &str) -> Result<Option<Date>, Violation> {
-    if value.is_empty() {
-        return Ok(None);
-    }
+/// A day of ISO 8601, `2026-03-01`.
+pub fn parse(field: &str, value: &str) -> Result<Date, Violation> {
     // A year with a sign reaches farther than the dates of Postgres.
     let plain = value.starts_with(|first: char| first.is_ascii_digit());
     let day = Date::parse(value, format_description!("[year]-[month]-[day]")).ok();
-    day.filter(|_| plain).map(Some).ok_or_else(|| {
+    day.filter(|_| plain).ok_or_else(|| {
         Violation::new(field, ErrorReason::Format).with("value", value).with("expected", "a day, 2026-03-01")
     })
 }
 
+/// A day of ISO 8601, or nothing.
+pub fn read(field: &str, value: &str) -> Result<Option<Date>, Violation> {
+    if value.is_empty() { Ok(None) } else { parse(field, value).map(Some) }
+}
+
 /// A day on the wire; empty for none.
-pub(crate) fn wire(day: Option<Date>) -> String {
+#[must_use]
+pub fn wire(day: Option<Date>) -> String {
     day.map(|day| day.to_string()).unwrap_or_default()
 }
 
