@@ -22,8 +22,12 @@ const TYPES: [&str; 1] = ["guanxi.client_registry.v1.territory.*"];
 /// How long to wait after the copy could not be read.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Loads the copy, and keeps it up to date where its source is known.
-pub(crate) async fn start(database: &Database, registry: Option<Peer>) -> Result<Directory, guanxi_db::Error> {
+/// Loads the copy, and keeps it up to date where its source is known. `newest` is how far the service's own events go.
+pub(crate) async fn start(
+    database: &Database,
+    newest: watch::Receiver<i64>,
+    registry: Option<Peer>,
+) -> Result<Directory, guanxi_db::Error> {
     let paths = TerritoryPaths::default();
     load(database, &paths).await?;
     if let Some(registry) = registry {
@@ -32,8 +36,7 @@ pub(crate) async fn start(database: &Database, registry: Option<Peer>) -> Result
         tokio::spawn(follower.follow(async |transaction, events| apply(transaction, events).await));
     }
     // The service's own changes never shape the tree, so its own feed need not wait for the copy.
-    let (_, followed) = watch::channel(i64::MAX);
-    Ok(Directory { paths, followed })
+    Ok(Directory { paths, followed: newest })
 }
 
 async fn load(database: &Database, paths: &TerritoryPaths) -> Result<(), guanxi_db::Error> {
@@ -270,7 +273,7 @@ mod tests {
             database_connections: 1,
         };
         let here = Database::connect(&settings, SCHEMA).await.unwrap();
-        let Directory { paths, .. } = start(&here, None).await.unwrap();
+        let Directory { paths, .. } = start(&here, watch::channel(0).1, None).await.unwrap();
         let changes = watch::Sender::new(0);
         tokio::spawn(keep_loading(here, paths.clone(), changes.subscribe()));
 

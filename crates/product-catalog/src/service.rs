@@ -79,7 +79,7 @@ pub async fn serve(
 ) -> Result<(), Error> {
     let foundation = Foundation::lay(&settings.service, SCHEMA, &MIGRATOR).await?;
     let registry = settings.registry().map_err(|error| Error::Assemble(error.into()))?;
-    let directory = directory::start(&foundation.database, registry).await?;
+    let directory = directory::start(&foundation.database, foundation.reader.newest(), registry).await?;
     let resources = foundation.resources(directory.clone());
     discount_policy::ensure_default(&resources).await.map_err(|error| Error::Assemble(error.into()))?;
     let keeper = Keeper::start(&foundation.reader).await?;

@@ -45,6 +45,12 @@ impl TestDatabase {
         Self { name, schema }
     }
 
+    /// The schema of the service.
+    #[must_use]
+    pub fn schema(&self) -> &'static str {
+        self.schema
+    }
+
     /// The URL of the service's role.
     #[must_use]
     pub fn service_url(&self) -> String {

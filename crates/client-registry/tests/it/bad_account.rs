@@ -19,13 +19,13 @@ const TREE: &str = "AccountService/GetAccountTree";
 #[tokio::test]
 async fn accounts_refuse_what_is_wrong_with_a_field() {
     let world = World::start().await;
-    check(&world, account_fields(&world)).await;
+    check(world.service(), account_fields(&world)).await;
 }
 
 #[tokio::test]
 async fn accounts_refuse_what_the_state_of_things_does_not_allow() {
     let world = World::start().await;
-    check(&world, account_states(&world)).await;
+    check(world.service(), account_states(&world)).await;
 }
 
 /// Every case of this file, for the check that no published reason is left out.

@@ -340,5 +340,5 @@ fn policies() -> Vec<Case> {
 #[tokio::test]
 async fn wrong_requests_about_assignments_are_refused_with_everything_that_is_wrong() {
     let world = World::start().await;
-    check(&world, cases(&world)).await;
+    check(world.service(), cases(&world)).await;
 }

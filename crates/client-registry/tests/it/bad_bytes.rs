@@ -4,7 +4,7 @@ use prost::bytes::BufMut;
 use serde_json::json;
 use tonic::{Code, Status};
 
-use crate::refused::{World, check_refusal, contents};
+use crate::refused::{World, check_refusal};
 use crate::support::reason;
 use crate::wire::{self, Caller};
 
@@ -20,8 +20,7 @@ const IMPORT: &str = "/guanxi.client_registry.v1.AccountService/ImportAccounts";
 /// Sends bytes in both languages; nothing may change, and the service goes on.
 async fn refused(world: &World, path: &str, messages: &[Vec<u8>], expected: (Code, &str)) -> Status {
     let service = world.service();
-    let mut connection = service.database.admin().await;
-    let before = contents(&mut connection).await;
+    let before = service.contents().await;
     let mut last = None;
     for (header, tag) in [(None, "zh-CN"), (Some("en"), "en")] {
         let caller = Caller { language: header, ..Caller::with(&service.admin) };
@@ -30,7 +29,7 @@ async fn refused(world: &World, path: &str, messages: &[Vec<u8>], expected: (Cod
         check_refusal(path, &status, tag);
         last = Some(status);
     }
-    assert_eq!(contents(&mut connection).await, before, "{path} changed something");
+    assert_eq!(service.contents().await, before, "{path} changed something");
     let who_am_i = wire::method("IdentityService/WhoAmI");
     wire::call(&service.channel, Caller::with(&service.admin), &who_am_i, &[json!({})]).await.unwrap();
     last.unwrap()

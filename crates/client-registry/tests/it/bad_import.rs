@@ -3,7 +3,7 @@
 use guanxi_auth::Role;
 use serde_json::{Value as Json, json};
 
-use crate::refused::{NOBODY, World, check_text, contents, is_published};
+use crate::refused::{NOBODY, World, check_text, is_published};
 use crate::support::Service;
 use crate::wire::{self, Caller};
 
@@ -371,8 +371,7 @@ async fn wrong_rows_of_territories_are_rejected() {
 async fn check(world: &World, cases: impl IntoIterator<Item = Case>) {
     let service = world.service();
     let director = service.token(Role::Director, "440300");
-    let mut connection = service.database.admin().await;
-    let before = contents(&mut connection).await;
+    let before = service.contents().await;
     for case in cases {
         let context = format!("{}: {}", case.method, case.name);
         let token = if case.director { &director } else { &service.admin };
@@ -407,7 +406,7 @@ async fn check(world: &World, cases: impl IntoIterator<Item = Case>) {
                 check_text(&context, message, tag);
             }
         }
-        assert_eq!(contents(&mut connection).await, before, "{context} changed something");
+        assert_eq!(service.contents().await, before, "{context} changed something");
     }
 }
 

@@ -28,19 +28,19 @@ const CHANGES: &str = "ChangeService/ListChanges";
 #[tokio::test]
 async fn queries_are_refused_where_they_cannot_be_answered() {
     let world = World::start().await;
-    check(&world, queries(&world)).await;
+    check(world.service(), queries(&world)).await;
 }
 
 #[tokio::test]
 async fn territories_refuse_what_is_wrong() {
     let world = World::start().await;
-    check(&world, territories(&world)).await;
+    check(world.service(), territories(&world)).await;
 }
 
 #[tokio::test]
 async fn imports_refuse_wrong_options() {
     let world = World::start().await;
-    check(&world, imports(&world)).await;
+    check(world.service(), imports(&world)).await;
 }
 
 /// Every case of this file, for the check that no published reason is left out.

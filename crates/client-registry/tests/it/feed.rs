@@ -24,17 +24,6 @@ use crate::support::{Random, Service, channel, named, reason, rows};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Service {
-    pub(crate) async fn follow(
-        &self,
-        token: &str,
-        after_position: i64,
-        types: &[&str],
-    ) -> Result<Streaming<FollowResponse>, Status> {
-        let types = types.iter().map(ToString::to_string).collect();
-        let request = with_token(FollowRequest { after_position, types }, token);
-        Ok(self.feed().follow(request).await?.into_inner())
-    }
-
     /// Commits an event of an account and returns its position.
     async fn create(&self, name: &str, territory: &str) -> (Account, i64) {
         let request = CreateAccountRequest { account: Some(named(name, territory)), request_id: String::new() };

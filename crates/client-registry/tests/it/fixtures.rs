@@ -6,23 +6,57 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use guanxi_proto::client_registry::v1::*;
-use serde_json::{Value as Json, json};
+use guanxi_test_support::contract::{Fixture, OUTSIDE, Outside, Place, Subject, fixture};
+use serde_json::json;
 
+use crate::personal;
 use crate::support::{Service, employee, named};
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
-/// A part of the tree: a city with a county in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    pub(crate) city: &'static str,
-    pub(crate) county: &'static str,
-}
+impl Subject for Service {
+    type Need = Need;
 
-/// Where the callers of the matrix have their grants.
-pub(crate) const INSIDE: Place = Place { city: "440300", county: "440305" };
-/// Where they have none.
-pub(crate) const OUTSIDE: Place = Place { city: "330100", county: "330106" };
+    const PACKAGE: &'static str = "guanxi.client_registry.v1";
+    const FIXTURES: &'static [Fixture<Need>] = FIXTURES;
+    const CREATES: &'static str = "AccountService/CreateAccount";
+    const RIGHTS: &'static [(&'static str, &'static str)] = &[
+        ("account", "INSERT SELECT UPDATE"),
+        ("account_external_id", "DELETE INSERT SELECT"),
+        ("account_manager", "INSERT SELECT UPDATE"),
+        ("account_tier_period", "INSERT SELECT UPDATE"),
+        ("assignment", "INSERT SELECT UPDATE"),
+        ("assignment_policy", "SELECT UPDATE"),
+        ("event", "INSERT SELECT"),
+        ("event_head", "SELECT UPDATE"),
+        ("hand_over", "INSERT SELECT"),
+        ("import", "INSERT SELECT UPDATE"),
+        ("request", "DELETE INSERT SELECT UPDATE"),
+        ("territory", "DELETE INSERT SELECT UPDATE"),
+        ("territory_level", "SELECT"),
+        ("territory_retired", "INSERT SELECT"),
+        ("tree", "SELECT UPDATE"),
+        ("vacancy", "DELETE INSERT SELECT UPDATE"),
+    ];
+    // The assignment that ends, the one that begins, and the hand-over.
+    const EVENTS: &'static [(&'static str, usize)] =
+        &[("AssignmentService/HandOverAccount", 3), ("HandOverService/TransferAccounts", 3)];
+    const MADE_FOR_READERS: &'static [&'static str] = &["guanxi.client_registry.v1.Territory.path"];
+
+    async fn start() -> Self {
+        let service = Self::with_tree().await;
+        service.territory(OUTSIDE.county, "COUNTY", OUTSIDE.city).await.unwrap();
+        service
+    }
+
+    async fn fresh(&self, need: Need, place: Place) -> String {
+        need.fresh(self, place).await
+    }
+
+    async fn with_person(&self, need: Need, fresh: &str, person: &str) {
+        personal::with_person(self, need, fresh, person).await;
+    }
+}
 
 /// What has to be there before the call. Each call gets one of its own, so that it may change or delete it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,38 +136,10 @@ pub(crate) fn part(fresh: &str, index: usize) -> &str {
     fresh.split(' ').nth(index).unwrap()
 }
 
-/// What a caller that may call the method gets for a resource outside its territories.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outside {
-    /// The refusal that there is no such resource.
-    NotFound,
-    /// An answer in which this list is empty.
-    Empty(&'static str),
-    /// An answer that rejects the row because something that it names is not there.
-    RowRejected,
-    /// Whatever the territory, only grants at the root of the tree are enough.
-    RootOnly,
-    /// The same as inside: the method shows nothing that lies in a territory.
-    Same,
-}
-
-/// How one method is called.
-pub(crate) struct Fixture {
-    pub(crate) method: &'static str,
-    pub(crate) needs: Need,
-    /// The request, as protobuf JSON, for what [`Need::fresh`] made.
-    pub(crate) request: fn(Place, &str) -> Json,
-    pub(crate) outside: Outside,
-}
-
-const fn fixture(method: &'static str, needs: Need, outside: Outside, request: fn(Place, &str) -> Json) -> Fixture {
-    Fixture { method, needs, request, outside }
-}
-
 const NOT_FOUND: Outside = Outside::NotFound;
 
 /// An entry for every method that the process serves.
-pub(crate) const FIXTURES: &[Fixture] = &[
+pub(crate) const FIXTURES: &[Fixture<Need>] = &[
     fixture(
         "AccountService/CreateAccount",
         Need::Name,
@@ -266,8 +272,8 @@ pub(crate) const FIXTURES: &[Fixture] = &[
     fixture(
         "AssignmentPolicyService/UpdateAssignmentPolicy",
         Need::Name,
-        Outside::RootOnly,
-        |_, _| json!({"assignmentPolicy": {"vacancyDays": 7}}),
+        Outside::RootOnly("ROOT_GRANT_MISSING"),
+        |_, _| json!({"assignmentPolicy": {"vacancyDays": 9}}),
     ),
     fixture(
         "TerritoryService/CreateTerritory",

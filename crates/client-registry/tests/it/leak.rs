@@ -2,13 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use guanxi_auth::{MethodRules, ROLES, Role};
-use guanxi_proto::DESCRIPTOR_POOL;
+use guanxi_auth::Role;
 use guanxi_proto::client_registry::v1::*;
 use guanxi_proto::r#type::v1::LocalizedText;
-use prost_reflect::{DynamicMessage, MethodDescriptor};
+use guanxi_test_support::contract::shown::{self, Text};
+use prost_reflect::DynamicMessage;
 use serde_json::{Value as Json, json};
 
 use crate::support::{Service, employee, named, reason};
@@ -205,36 +203,17 @@ impl World {
         json!({"options": {"importId": uuid::Uuid::now_v7(), "mode": "IMPORT_MODE_REPORT_DIFFERENCES"}, "rows": rows})
     }
 
-    /// Every page, and every message of a stream up to the head of the feed.
     async fn pages(&self, token: &str, name: &str, request: &Json) -> Vec<DynamicMessage> {
-        let (method, caller) = (wire::method(name), Caller::with(token));
-        let mut request = request.clone();
-        let mut pages = Vec::new();
-        loop {
-            let answers = wire::ask(&self.service, caller, &method, &request).await;
-            pages.extend(answers.unwrap_or_else(|status| panic!("{name} {request}: {status:?}")));
-            let next = pages.last().and_then(|page| page.get_field_by_name("next_page_token"));
-            match next.and_then(|token| token.as_str().map(str::to_owned)).filter(|token| !token.is_empty()) {
-                Some(token) => request["pageToken"] = json!(token),
-                None => return pages,
-            }
-        }
+        shown::pages(&self.service, token, name, request).await
     }
 
-    /// Fails where an answer tells of something outside. `past` allows what the caller could see when it happened.
-    fn look_through(&self, context: &str, answer: &DynamicMessage, past: bool) {
-        for (field, text) in wire::texts(answer) {
-            let told = match field.rsplit('.').next().unwrap() {
-                // Repeats what the caller asked for.
-                "missing_ids" => continue,
-                "next_page_token" => self.told(&decoded(&text)),
-                "subject" if text == format!("territory/{}", self.left_territory) => None,
-                _ => self.told(&text),
-            };
-            assert_eq!(told, None, "{context}: {field} tells it: {text}");
-            let left = [&self.left, &self.left_assignment].into_iter().find(|id| text.contains(*id));
-            assert!(past || left.is_none(), "{context}: {field} tells what left: {text}");
+    /// What a text tells of something outside.
+    fn tells(&self, text: &Text<'_>) -> Option<String> {
+        if text.field == "subject" && text.text == format!("territory/{}", self.left_territory) {
+            return None;
         }
+        let left = || [&self.left, &self.left_assignment].into_iter().find(|id| text.text.contains(*id)).cloned();
+        self.told(text.text).or_else(|| if text.past { None } else { left() })
     }
 
     /// What of the world outside a text tells.
@@ -327,41 +306,11 @@ async fn update(service: &Service, id: &str, name: &str, territory_code: &str) {
     service.accounts().update_account(service.as_admin(request)).await.unwrap();
 }
 
-/// What a page token says.
-fn decoded(token: &str) -> String {
-    String::from_utf8_lossy(&URL_SAFE_NO_PAD.decode(token).unwrap_or_default()).into_owned()
-}
-
-/// True for a method that shows things: one without side effects, or one that answers with a stream.
-fn shows(method: &MethodDescriptor) -> bool {
-    let options = method.method_descriptor_proto().options.clone().unwrap_or_default();
-    let without_side_effects =
-        options.idempotency_level() == prost_reflect::prost_types::method_options::IdempotencyLevel::NoSideEffects;
-    without_side_effects || method.is_server_streaming()
-}
-
 #[tokio::test]
 async fn no_answer_shows_anything_that_lies_outside() {
     let world = World::start().await;
-    let requests = world.requests();
-    let rules = MethodRules::from_descriptors(&DESCRIPTOR_POOL).unwrap();
-    for method in wire::served_methods().iter().filter(|method| shows(method)) {
-        let name = wire::short_name(method);
-        let found = requests.iter().find(|(known, _)| *known == name);
-        let (_, requests) = found.unwrap_or_else(|| {
-            panic!("add to World::requests in tests/it/leak.rs everything that {name} may be asked for")
-        });
-        let permission = rules.get(&wire::path(method)).unwrap().permission;
-        for entry in ROLES.iter().filter(|entry| permission.is_none_or(|permission| entry.role.may(permission))) {
-            let token = world.service.token(entry.role, "440300");
-            for request in requests {
-                let past = matches!(method.parent_service().name(), "EventFeedService" | "ChangeService");
-                for page in world.pages(&token, &name, request).await {
-                    world.look_through(&format!("{name} {request} as {}", entry.name), &page, past);
-                }
-            }
-        }
-    }
+    let tells = |text: &Text<'_>| world.tells(text);
+    shown::look_through::<Service>(&world.service, "440300", &world.requests(), tells).await;
 }
 
 #[tokio::test]
@@ -388,9 +337,7 @@ async fn whoever_sees_everything_is_shown_what_the_others_are_not() {
         let mut told = false;
         for request in requests {
             for page in world.pages(&world.service.admin, name, request).await {
-                told |= wire::texts(&page)
-                    .iter()
-                    .any(|(field, text)| !field.ends_with("missing_ids") && world.told(text).is_some());
+                told |= !shown::told(name, &page, |text| world.told(text.text)).is_empty();
             }
         }
         assert!(told, "{name} tells nothing to an administrator");

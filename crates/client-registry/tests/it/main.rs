@@ -16,11 +16,7 @@ mod feed;
 mod fixtures;
 mod hand_over;
 mod idempotency;
-mod identity;
-mod isolation;
 mod leak;
-mod lint;
-mod permission;
 mod personal;
 mod postgres;
 mod process;
@@ -32,4 +28,9 @@ mod search;
 mod support;
 mod territory;
 mod vacancy;
-mod wire;
+
+use guanxi_test_support::contract::wire;
+
+mod contract {
+    guanxi_test_support::contract!(crate::support::Service);
+}

@@ -1,62 +1,14 @@
 //! Names and numbers of persons: whole for those who meet the customer, masked for the others, in no event for anybody.
 
-use std::collections::BTreeSet;
-
-use guanxi_auth::{ROLES, Role, permission};
-use guanxi_proto::DESCRIPTOR_POOL;
+use guanxi_auth::Role;
 use guanxi_proto::client_registry::v1::*;
-use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor, Value};
-use serde_json::{Value as Json, json};
+use guanxi_test_support::contract::INSIDE;
+use guanxi_test_support::contract::personal::{PERSON, SECRET, is_masked, personal_values};
+use serde_json::json;
 
-use crate::fixtures::{FIXTURES, INSIDE, Need, part};
+use crate::fixtures::{Need, part};
 use crate::support::{Service, named};
 use crate::wire::{self, Caller};
-
-/// The person of every account; what follows the first character stands in nothing else.
-const PERSON: &str = "欧阳机密姓名";
-const SECRET: &str = "阳机密姓名";
-
-/// True for a field with the option `guanxi.auth.v1.personal`.
-fn is_personal(field: &FieldDescriptor) -> bool {
-    let extension = DESCRIPTOR_POOL.get_extension_by_name("guanxi.auth.v1.personal").unwrap();
-    field.options().get_extension(&extension).as_bool() == Some(true)
-}
-
-/// Full names of the personal fields that a message can have in it.
-fn personal_fields(message: &MessageDescriptor, seen: &mut BTreeSet<String>) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    if !seen.insert(message.full_name().to_owned()) {
-        return found;
-    }
-    for field in message.fields() {
-        if is_personal(&field) {
-            found.insert(field.full_name().to_owned());
-        }
-        if let Kind::Message(inner) = field.kind() {
-            found.extend(personal_fields(&inner, seen));
-        }
-    }
-    found
-}
-
-/// The values of the personal fields in an answer, by full name of the field.
-fn personal_values(answer: &DynamicMessage) -> Vec<(String, String)> {
-    let mut values = Vec::new();
-    wire::visit(answer, &mut |_, field, value| {
-        if is_personal(field) {
-            let texts = match value {
-                Value::List(texts) => texts.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-                one => vec![
-                    one.as_str()
-                        .unwrap_or_else(|| panic!("{} is no text: mask it here too", field.full_name()))
-                        .to_owned(),
-                ],
-            };
-            values.extend(texts.into_iter().map(|text| (field.full_name().to_owned(), text)));
-        }
-    });
-    values
-}
 
 struct World {
     service: Service,
@@ -67,7 +19,6 @@ impl World {
     /// Accounts with a person in every state, one of them changed to another person and back.
     async fn start() -> Self {
         let service = Service::with_tree().await;
-        service.territory("330106", "COUNTY", "330100").await.unwrap();
         let account = Account { legal_representative: PERSON.to_owned(), ..named("样例公司", INSIDE.city) };
         let account = service.account(account).await.unwrap().id;
         for person in ["诸葛另一机密", PERSON] {
@@ -78,77 +29,40 @@ impl World {
         }
         Self { service, account }
     }
+}
 
-    /// The request of a method's fixture, about a fresh resource that has the person.
-    async fn request(&self, method: &MethodDescriptor) -> Json {
-        let fixture = FIXTURES.iter().find(|fixture| fixture.method == wire::short_name(method)).unwrap();
-        let fresh = fixture.needs.fresh(&self.service, INSIDE).await;
-        let account = json!({"account": {"id": fresh, "legalRepresentative": PERSON}});
-        let manager = json!({"accountManager": {"id": fresh, "name": PERSON}});
-        match fixture.needs {
-            Need::Assignment | Need::Pair => {
-                let account = json!({"account": {"id": part(&fresh, 0), "legalRepresentative": PERSON}});
-                self.change("AccountService/UpdateAccount", &account).await;
-            }
-            Need::Account => self.change("AccountService/UpdateAccount", &account).await,
-            Need::AccountManager | Need::DepartedAccountManager => {
-                self.change("AccountManagerService/UpdateAccountManager", &manager).await;
-            }
-            // They cannot be changed while they are deleted.
-            Need::DeletedAccount => {
-                self.change("AccountService/UndeleteAccount", &json!({ "id": fresh })).await;
-                self.change("AccountService/UpdateAccount", &account).await;
-                self.change("AccountService/DeleteAccount", &json!({ "id": fresh })).await;
-            }
-            Need::DeletedAccountManager => {
-                self.change("AccountManagerService/UndeleteAccountManager", &json!({ "id": fresh })).await;
-                self.change("AccountManagerService/UpdateAccountManager", &manager).await;
-                self.change("AccountManagerService/DeleteAccountManager", &json!({ "id": fresh })).await;
-            }
-            Need::Name | Need::HandOver | Need::Territory => {}
+/// Fills in the person at what a fixture needs.
+pub(crate) async fn with_person(service: &Service, need: Need, fresh: &str, person: &str) {
+    let account = json!({"account": {"id": fresh, "legalRepresentative": person}});
+    let manager = json!({"accountManager": {"id": fresh, "name": person}});
+    let id = json!({ "id": fresh });
+    match need {
+        Need::Account => change(service, "AccountService/UpdateAccount", &account).await,
+        Need::Assignment | Need::Pair => {
+            let account = json!({"account": {"id": part(fresh, 0), "legalRepresentative": person}});
+            change(service, "AccountService/UpdateAccount", &account).await;
         }
-        (fixture.request)(INSIDE, &fresh)
-    }
-
-    async fn change(&self, method: &str, request: &Json) {
-        let caller = Caller::with(&self.service.admin);
-        wire::ask(&self.service, caller, &wire::method(method), request).await.unwrap();
-    }
-
-    async fn answers(&self, method: &MethodDescriptor, token: &str) -> Result<Vec<DynamicMessage>, tonic::Status> {
-        wire::ask(&self.service, Caller::with(token), method, &self.request(method).await).await
+        Need::AccountManager | Need::DepartedAccountManager => {
+            change(service, "AccountManagerService/UpdateAccountManager", &manager).await;
+        }
+        // They cannot be changed while they are deleted.
+        Need::DeletedAccount => {
+            change(service, "AccountService/UndeleteAccount", &id).await;
+            change(service, "AccountService/UpdateAccount", &account).await;
+            change(service, "AccountService/DeleteAccount", &id).await;
+        }
+        Need::DeletedAccountManager => {
+            change(service, "AccountManagerService/UndeleteAccountManager", &id).await;
+            change(service, "AccountManagerService/UpdateAccountManager", &manager).await;
+            change(service, "AccountManagerService/DeleteAccountManager", &id).await;
+        }
+        Need::Name | Need::HandOver | Need::Territory => {}
     }
 }
 
-#[tokio::test]
-async fn persons_are_masked_in_every_answer_to_those_who_may_not_see_them() {
-    let world = World::start().await;
-    for method in wire::served_methods() {
-        let shown = personal_fields(&method.output(), &mut BTreeSet::new());
-        for entry in ROLES {
-            let context = format!("{} as {}", method.full_name(), entry.name);
-            // The same roles see every noun's persons.
-            let sees = entry.role.may(permission::ACCOUNT_READ_PERSONAL);
-            assert_eq!(sees, entry.role.may(permission::ACCOUNT_MANAGER_READ_PERSONAL));
-            let Ok(answers) = world.answers(&method, &world.service.token(entry.role, INSIDE.city)).await else {
-                continue;
-            };
-            let values: Vec<_> = answers.iter().flat_map(personal_values).collect();
-            for (field, value) in &values {
-                assert!(sees || is_masked(value), "{context}: {field} is {value}");
-            }
-            let told = answers.iter().flat_map(wire::texts).any(|(_, text)| text.contains(SECRET));
-            let creates = method.name().starts_with("Create");
-            assert_eq!(told, sees && !shown.is_empty() && !creates, "{context}: {values:?}");
-            let in_answer: BTreeSet<String> = values.into_iter().map(|(field, _)| field).collect();
-            assert!(creates || in_answer == shown, "{context} shows {in_answer:?} of {shown:?}");
-        }
-    }
-}
-
-/// All but the first character hidden.
-fn is_masked(value: &str) -> bool {
-    value.chars().count() >= 1 && value.chars().skip(1).all(|character| character == '*') && value.contains('*')
+async fn change(service: &Service, method: &str, request: &serde_json::Value) {
+    let caller = Caller::with(&service.admin);
+    wire::ask(service, caller, &wire::method(method), request).await.unwrap();
 }
 
 #[tokio::test]

@@ -145,7 +145,7 @@ async fn who_watches_health_sees_the_stop_and_does_not_hold_it_up() {
         assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
         watches.push(watch);
     }
-    process.signal("-TERM");
+    process.signal("TERM");
     let begun = Instant::now();
     for mut watch in watches {
         assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);

@@ -1,9 +1,8 @@
 //! A service of its own for each test.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::ops::{Deref, DerefMut};
 
-use guanxi_auth::Role;
 use guanxi_proto::client_registry::v1::account_manager_service_client::AccountManagerServiceClient;
 use guanxi_proto::client_registry::v1::account_service_client::AccountServiceClient;
 use guanxi_proto::client_registry::v1::assignment_policy_service_client::AssignmentPolicyServiceClient;
@@ -12,24 +11,27 @@ use guanxi_proto::client_registry::v1::hand_over_service_client::HandOverService
 use guanxi_proto::client_registry::v1::territory_service_client::TerritoryServiceClient;
 use guanxi_proto::client_registry::v1::vacancy_service_client::VacancyServiceClient;
 use guanxi_proto::client_registry::v1::*;
-use guanxi_proto::events::v1::change_service_client::ChangeServiceClient;
-use guanxi_proto::events::v1::event_feed_service_client::EventFeedServiceClient;
 use guanxi_proto::r#type::v1::LocalizedText;
-use guanxi_test_support::{Keys, Running, TestDatabase, with_token};
-use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{AssertSqlSafe, Row};
-use tonic::transport::{Channel, Endpoint};
-use tonic::{Request, Status};
-use tonic_types::StatusExt;
+use guanxi_test_support::{Keys, Running, Served, TestDatabase};
+pub(crate) use guanxi_test_support::{channel, eventually, metadata, number, reason, rows, violations};
+use tonic::Status;
+use tonic::transport::Channel;
 
 /// A running service. It stops when it is dropped.
-pub(crate) struct Service {
-    pub(crate) database: TestDatabase,
-    pub(crate) keys: Keys,
-    pub(crate) address: SocketAddr,
-    pub(crate) channel: Channel,
-    pub(crate) admin: String,
-    running: Option<Running>,
+pub(crate) struct Service(Served);
+
+impl Deref for Service {
+    type Target = Served;
+
+    fn deref(&self) -> &Served {
+        &self.0
+    }
+}
+
+impl DerefMut for Service {
+    fn deref_mut(&mut self) -> &mut Served {
+        &mut self.0
+    }
 }
 
 impl Service {
@@ -39,10 +41,7 @@ impl Service {
     }
 
     pub(crate) fn start_on(database: TestDatabase, keys: Keys) -> Self {
-        let (address, running) = serve(&database, &keys);
-        let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
-        let admin = keys.token("E0001", &[(Role::Administrator, "*")]);
-        Self { database, keys, address, channel, admin, running: Some(running) }
+        Self(Served::new(database, keys, start))
     }
 
     /// A service with a small tree: CN over 440000 (with city 440300 and county 440305) and 330000 (with city 330100).
@@ -59,14 +58,6 @@ impl Service {
             service.territory(code, level, parent).await.unwrap();
         }
         service
-    }
-
-    pub(crate) fn as_admin<T>(&self, message: T) -> Request<T> {
-        with_token(message, &self.admin)
-    }
-
-    pub(crate) fn token(&self, role: Role, territory: &str) -> String {
-        self.keys.token("E1000", &[(role, territory)])
     }
 
     pub(crate) fn territories(&self) -> TerritoryServiceClient<Channel> {
@@ -95,14 +86,6 @@ impl Service {
 
     pub(crate) fn policies(&self) -> AssignmentPolicyServiceClient<Channel> {
         AssignmentPolicyServiceClient::new(self.channel.clone())
-    }
-
-    pub(crate) fn feed(&self) -> EventFeedServiceClient<Channel> {
-        EventFeedServiceClient::new(self.channel.clone())
-    }
-
-    pub(crate) fn changes(&self) -> ChangeServiceClient<Channel> {
-        ChangeServiceClient::new(self.channel.clone())
     }
 
     pub(crate) async fn territory(&self, code: &str, level: &str, parent: &str) -> Result<Territory, Status> {
@@ -155,20 +138,6 @@ impl Service {
         let answer = self.accounts().activate_account(self.as_admin(request)).await.unwrap().into_inner();
         (assignment, answer.position)
     }
-
-    /// Stops as SIGTERM would: calls under way are still answered.
-    pub(crate) fn stop(&mut self) {
-        drop(self.running.take());
-    }
-
-    /// Stops, and starts again on the same database.
-    pub(crate) fn restart(&mut self) {
-        self.stop();
-        let (address, running) = serve(&self.database, &self.keys);
-        self.address = address;
-        self.channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
-        self.running = Some(running);
-    }
 }
 
 /// Starts one more process' worth of service on a database.
@@ -178,14 +147,17 @@ pub(crate) fn serve(database: &TestDatabase, keys: &Keys) -> (SocketAddr, Runnin
 
 /// The same on whatever database a URL leads to, for at most so many calls at once.
 pub(crate) fn serve_at(database_url: String, keys: &Keys, max_calls: u16) -> (SocketAddr, Running) {
+    let running = start(database_url, keys, max_calls);
+    (running.address, running)
+}
+
+fn start(database_url: String, keys: &Keys, max_calls: u16) -> Running {
     let settings = guanxi_service::Settings {
         grpc: guanxi_grpc::Settings { max_calls, ..keys.settings() },
         database: guanxi_db::Settings { database_url, owner_database_url: None, database_connections: 8 },
         cluster: "test".to_owned(),
     };
-    let running =
-        Running::start(async move |listener, stop| Ok(client_registry::serve(&settings, Some(listener), stop).await?));
-    (running.address, running)
+    Running::start(async move |listener, stop| Ok(client_registry::serve(&settings, Some(listener), stop).await?))
 }
 
 /// An account that is only named and placed.
@@ -202,53 +174,6 @@ pub(crate) fn employee(number: &str, territory: &str) -> AccountManager {
         territory_code: territory.to_owned(),
         channel: AccountManagerChannel::Field.into(),
         ..Default::default()
-    }
-}
-
-/// The reason of a refusal.
-pub(crate) fn reason(status: &Status) -> String {
-    let details = status.get_error_details();
-    details.error_info().unwrap_or_else(|| panic!("no ErrorInfo: {status:?}")).reason.clone()
-}
-
-/// Field and reason of every violation, be it of a field or of a precondition.
-pub(crate) fn violations(status: &Status) -> Vec<(String, String)> {
-    let details = status.get_error_details();
-    if let Some(unmet) = details.precondition_failure() {
-        return unmet.violations.iter().map(|unmet| (unmet.subject.clone(), unmet.r#type.clone())).collect();
-    }
-    let violations = &details.bad_request().unwrap_or_else(|| panic!("no BadRequest: {status:?}")).field_violations;
-    violations.iter().map(|violation| (violation.field.clone(), violation.reason.clone())).collect()
-}
-
-/// A value of the metadata of a refusal.
-pub(crate) fn metadata(status: &Status, name: &str) -> Option<String> {
-    status.get_error_details().error_info()?.metadata.get(name).cloned()
-}
-
-/// A channel to a service that was started beside [`Service`].
-pub(crate) fn channel(address: SocketAddr) -> Channel {
-    Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy()
-}
-
-/// The rows of a statement with which a test looks for itself.
-pub(crate) async fn rows(connection: &mut PgConnection, sql: impl Into<String>) -> Vec<PgRow> {
-    let sql = sql.into();
-    let outcome = sqlx::raw_sql(AssertSqlSafe(sql.clone())).fetch_all(connection).await;
-    outcome.unwrap_or_else(|error| panic!("{sql}: {error}"))
-}
-
-/// The number that a statement gives.
-pub(crate) async fn number(connection: &mut PgConnection, sql: impl Into<String>) -> i64 {
-    rows(connection, sql).await[0].get(0)
-}
-
-/// Asks again until the answer is yes.
-pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !holds().await {
-        assert!(Instant::now() < deadline, "never: {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 

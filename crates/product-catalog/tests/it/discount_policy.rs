@@ -3,12 +3,12 @@
 use guanxi_auth::Role;
 use guanxi_proto::product_catalog::v1::discount_policy_service_client::DiscountPolicyServiceClient;
 use guanxi_proto::product_catalog::v1::*;
-use guanxi_test_support::{Keys, TestDatabase, with_token};
+use guanxi_test_support::{Keys, TestDatabase, channel, with_token};
 use prost_types::FieldMask;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
-use crate::support::{Service, in_chinese, named, refusal, serve, text, violations};
+use crate::support::{Service, in_chinese, named, refusal, text, violations};
 
 type Answer = Result<(DiscountPolicy, i64), Status>;
 
@@ -75,8 +75,8 @@ async fn the_default_policy_is_there_once_and_stays() {
     assert_eq!(history[0].r#type, "guanxi.product_catalog.v1.discount_policy.created");
 
     // Another replica finds it.
-    let (channel, _stop) = serve(&service.database, &service.keys).await;
-    let mut other = DiscountPolicyServiceClient::new(channel);
+    let replica = service.another(8);
+    let mut other = DiscountPolicyServiceClient::new(channel(replica.address));
     let found = other.get_discount_policy(service.as_admin(by_category(""))).await.unwrap().into_inner();
     assert_eq!(found.discount_policy.unwrap(), default);
 
@@ -207,11 +207,11 @@ async fn a_category_has_one_policy_that_comes_and_goes_and_keeps_it() {
 async fn replicas_that_start_at_the_same_moment_make_one_default_policy() {
     let database = TestDatabase::create(product_catalog::SCHEMA, &product_catalog::MIGRATOR).await;
     let keys = Keys::new();
-    let replicas = [serve(&database, &keys).await, serve(&database, &keys).await, serve(&database, &keys).await];
+    let replicas: Vec<_> = (0..3).map(|_| serve(database.service_url(), &keys, 512)).collect();
     let token = keys.token("E1", &[(Role::Administrator, "*")]);
     let mut found = Vec::new();
-    for (channel, _stop) in &replicas {
-        let mut client = DiscountPolicyServiceClient::new(channel.clone());
+    for replica in &replicas {
+        let mut client = DiscountPolicyServiceClient::new(channel(replica.address));
         let answer = client.get_discount_policy(with_token(by_category(""), &token)).await.unwrap();
         found.push(answer.into_inner().discount_policy.unwrap());
     }

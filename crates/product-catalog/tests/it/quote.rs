@@ -6,7 +6,7 @@ use guanxi_auth::Role;
 use guanxi_proto::product_catalog::v1::price_service_client::PriceServiceClient;
 use guanxi_proto::product_catalog::v1::pricing_service_client::PricingServiceClient;
 use guanxi_proto::product_catalog::v1::*;
-use guanxi_test_support::with_token;
+use guanxi_test_support::{channel, with_token};
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
@@ -153,7 +153,8 @@ async fn a_wrong_request_is_refused_whole() {
 #[tokio::test]
 async fn a_change_reaches_every_replica_and_an_older_version_answers_as_it_did() {
     let service = Service::start().await;
-    let (other, _stop) = serve(&service.database, &service.keys).await;
+    let replica = serve(service.database.service_url(), &service.keys, 512);
+    let other = channel(replica.address);
     let first = mail(&service).await;
     let request = asking(vec![line("MAIL", 1)]);
     reached(&other, &service.admin, first).await;

@@ -1,49 +1,56 @@
 //! A service of its own for each test.
 
-use guanxi_auth::Role;
-use guanxi_proto::events::v1::change_service_client::ChangeServiceClient;
+use std::ops::{Deref, DerefMut};
+
 use guanxi_proto::events::v1::{Change, ListChangesRequest};
 use guanxi_proto::product_catalog::v1::category_service_client::CategoryServiceClient;
 use guanxi_proto::product_catalog::v1::offering_service_client::OfferingServiceClient;
 use guanxi_proto::product_catalog::v1::specification_service_client::SpecificationServiceClient;
 use guanxi_proto::product_catalog::v1::*;
 use guanxi_proto::r#type::v1::LocalizedText;
-use guanxi_test_support::{Keys, TestDatabase, with_token};
+use guanxi_test_support::contract::{INSIDE, OUTSIDE};
+use guanxi_test_support::{Keys, Running, Served, TestDatabase, rows};
+pub(crate) use guanxi_test_support::{reason, violations};
 use prost_types::FieldMask;
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 use tonic_types::{FieldViolation, StatusExt};
 
-/// A running service with the territories CN, 440000 and 330000. It stops when it is dropped.
-pub(crate) struct Service {
-    pub(crate) database: TestDatabase,
-    pub(crate) keys: Keys,
-    pub(crate) channel: Channel,
-    pub(crate) admin: String,
-    _stop: oneshot::Sender<()>,
+/// A running service with a small tree of territories. It stops when it is dropped.
+pub(crate) struct Service(Served);
+
+impl Deref for Service {
+    type Target = Served;
+
+    fn deref(&self) -> &Served {
+        &self.0
+    }
+}
+
+impl DerefMut for Service {
+    fn deref_mut(&mut self) -> &mut Served {
+        &mut self.0
+    }
 }
 
 impl Service {
     pub(crate) async fn start() -> Self {
         let database = TestDatabase::create(product_catalog::SCHEMA, &product_catalog::MIGRATOR).await;
-        let mut admin = database.admin().await;
-        sqlx::raw_sql(
-            "insert into product_catalog.territory (code, path) \
-             values ('CN', 'CN/'), ('440000', 'CN/440000/'), ('330000', 'CN/330000/')",
-        )
-        .execute(&mut admin)
-        .await
-        .unwrap();
-        let keys = Keys::new();
-        let (channel, stop) = serve(&database, &keys).await;
-        let admin = keys.token("E0001", &[(Role::Administrator, "*")]);
-        Self { database, keys, channel, admin, _stop: stop }
-    }
-
-    pub(crate) fn as_admin<T>(&self, message: T) -> Request<T> {
-        with_token(message, &self.admin)
+        let mut owner = database.admin().await;
+        for (code, above) in [
+            ("CN", ""),
+            ("440000", "CN/"),
+            (INSIDE.city, "CN/440000/"),
+            (INSIDE.county, "CN/440000/440300/"),
+            ("330000", "CN/"),
+            (OUTSIDE.city, "CN/330000/"),
+            (OUTSIDE.county, "CN/330000/330100/"),
+        ] {
+            let territory =
+                format!("insert into product_catalog.territory (code, path) values ('{code}', '{above}{code}/')");
+            rows(&mut owner, territory).await;
+        }
+        Self(Served::new(database, Keys::new(), serve))
     }
 
     pub(crate) fn categories(&self) -> CategoryServiceClient<Channel> {
@@ -56,10 +63,6 @@ impl Service {
 
     pub(crate) fn offerings(&self) -> OfferingServiceClient<Channel> {
         OfferingServiceClient::new(self.channel.clone())
-    }
-
-    pub(crate) fn changes(&self) -> ChangeServiceClient<Channel> {
-        ChangeServiceClient::new(self.channel.clone())
     }
 
     /// What became of a resource, newest first.
@@ -145,33 +148,15 @@ impl Service {
     }
 }
 
-/// Starts one more process' worth of service on a database.
-pub(crate) async fn serve(database: &TestDatabase, keys: &Keys) -> (Channel, oneshot::Sender<()>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+/// Starts a process' worth of service on the database of a URL.
+pub(crate) fn serve(database_url: String, keys: &Keys, max_calls: u16) -> Running {
     let service = guanxi_service::Settings {
-        grpc: guanxi_grpc::Settings { listen: address, jwks: keys.jwks(), max_calls: 512, max_streams: 200 },
-        database: guanxi_db::Settings {
-            database_url: database.service_url(),
-            owner_database_url: None,
-            database_connections: 8,
-        },
+        grpc: guanxi_grpc::Settings { max_calls, ..keys.settings() },
+        database: guanxi_db::Settings { database_url, owner_database_url: None, database_connections: 8 },
         cluster: "test".to_owned(),
     };
     let settings = product_catalog::Settings { service, client_registry: None, service_key: None };
-    let (stop, stopped) = oneshot::channel::<()>();
-    // A thread and a runtime of its own, as a process has.
-    let listener = listener.into_std().unwrap();
-    std::thread::spawn(move || {
-        let outcome = guanxi_grpc::block_on(async {
-            let stopped = async {
-                let _ = stopped.await;
-            };
-            Ok(product_catalog::serve(&settings, Some(TcpListener::from_std(listener)?), stopped).await?)
-        });
-        outcome.map_err(|error| error.to_string()).unwrap();
-    });
-    (Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy(), stop)
+    Running::start(async move |listener, stop| Ok(product_catalog::serve(&settings, Some(listener), stop).await?))
 }
 
 /// A name in both languages.
@@ -213,12 +198,6 @@ pub(crate) fn needing(code: &str, others: &[&str]) -> Offering {
     Offering { prerequisite_offering_codes, ..offering(code) }
 }
 
-/// The reason of a refusal.
-pub(crate) fn reason(status: &Status) -> String {
-    let details = status.get_error_details();
-    details.error_info().unwrap_or_else(|| panic!("no ErrorInfo: {status:?}")).reason.clone()
-}
-
 /// Code and reason of a refusal.
 pub(crate) fn refusal(status: &Status) -> (Code, String) {
     (status.code(), reason(status))
@@ -227,13 +206,6 @@ pub(crate) fn refusal(status: &Status) -> (Code, String) {
 /// What a refusal says in the language that was asked for.
 pub(crate) fn text(status: &Status) -> String {
     status.get_error_details().localized_message().unwrap().message.clone()
-}
-
-/// Field and reason of every violation.
-pub(crate) fn violations(status: &Status) -> Vec<(String, String)> {
-    let details = status.get_error_details();
-    let violations = &details.bad_request().unwrap_or_else(|| panic!("no BadRequest: {status:?}")).field_violations;
-    violations.iter().map(|violation| (violation.field.clone(), violation.reason.clone())).collect()
 }
 
 /// Field and text of every violation.

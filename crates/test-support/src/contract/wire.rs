@@ -1,7 +1,6 @@
 //! Calls by descriptor: no stub of ours stands between the test and the wire, so a new method is called as soon as it is in a proto.
 
 use guanxi_proto::DESCRIPTOR_POOL;
-use guanxi_proto::events::v1::GetFeedHeadRequest;
 use prost::Message;
 use prost::bytes::{Buf, BufMut};
 use prost_reflect::{DynamicMessage, MethodDescriptor, ReflectMessage, Value};
@@ -13,57 +12,68 @@ use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
 
-use crate::support::Service;
+use crate::Served;
 
-/// Packages that the process under test serves.
-const SERVED: [&str; 3] = ["guanxi.client_registry.", "guanxi.events.", "guanxi.auth."];
+/// Packages of which every service serves its own part.
+const EVERYWHERE: [&str; 2] = ["guanxi.events.v1", "guanxi.auth.v1"];
 
-/// Every method that the process serves.
-pub(crate) fn served_methods() -> Vec<MethodDescriptor> {
-    let services = DESCRIPTOR_POOL
-        .services()
-        .filter(|service| SERVED.iter().any(|package| service.full_name().starts_with(package)));
-    services.flat_map(|service| service.methods().collect::<Vec<_>>()).collect()
+/// Every method that the service of a package serves.
+#[must_use]
+pub fn served_methods(package: &str) -> Vec<MethodDescriptor> {
+    let is_served = |name: &str| name == package || EVERYWHERE.contains(&name);
+    methods().filter(|method| is_served(method.parent_service().package_name())).collect()
 }
 
-/// The served method of a name such as `AccountService/GetAccount`.
-pub(crate) fn method(name: &str) -> MethodDescriptor {
-    let found = served_methods().into_iter().find(|method| short_name(method) == name);
-    found.unwrap_or_else(|| panic!("there is no method {name}"))
+fn methods() -> impl Iterator<Item = MethodDescriptor> {
+    DESCRIPTOR_POOL.services().flat_map(|service| service.methods().collect::<Vec<_>>())
+}
+
+/// The method of a name such as `AccountService/GetAccount`.
+#[must_use]
+pub fn method(name: &str) -> MethodDescriptor {
+    methods().find(|method| short_name(method) == name).unwrap_or_else(|| panic!("there is no method {name}"))
 }
 
 /// `AccountService/GetAccount`.
-pub(crate) fn short_name(method: &MethodDescriptor) -> String {
+#[must_use]
+pub fn short_name(method: &MethodDescriptor) -> String {
     format!("{}/{}", method.parent_service().name(), method.name())
 }
 
 /// `/guanxi.client_registry.v1.AccountService/GetAccount`.
-pub(crate) fn path(method: &MethodDescriptor) -> String {
+#[must_use]
+pub fn path(method: &MethodDescriptor) -> String {
     format!("/{}/{}", method.parent_service().full_name(), method.name())
 }
 
 /// The bytes of a request that is written as protobuf JSON.
-pub(crate) fn encode(method: &MethodDescriptor, request: &Json) -> Vec<u8> {
+#[must_use]
+pub fn encode(method: &MethodDescriptor, request: &Json) -> Vec<u8> {
     let message = DynamicMessage::deserialize(method.input(), request);
     message.unwrap_or_else(|error| panic!("{}: {error}: {request}", method.full_name())).encode_to_vec()
 }
 
 /// How a call is made.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Caller<'a> {
-    pub(crate) token: Option<&'a str>,
-    pub(crate) language: Option<&'a str>,
-    pub(crate) timeout: Option<std::time::Duration>,
+pub struct Caller<'a> {
+    /// The token, if any.
+    pub token: Option<&'a str>,
+    /// The languages that the caller wants.
+    pub language: Option<&'a str>,
+    /// How long the caller waits.
+    pub timeout: Option<std::time::Duration>,
 }
 
 impl<'a> Caller<'a> {
-    pub(crate) fn with(token: &'a str) -> Self {
+    /// With a token.
+    #[must_use]
+    pub fn with(token: &'a str) -> Self {
         Self { token: Some(token), ..Self::default() }
     }
 }
 
 /// Calls a method with protobuf JSON and reads every answer, of a stream without an end those up to where `is_last` says so.
-pub(crate) async fn call_until(
+pub async fn call_until(
     channel: &Channel,
     caller: Caller<'_>,
     method: &MethodDescriptor,
@@ -83,22 +93,22 @@ pub(crate) async fn call_until(
 }
 
 /// The same with one request; of a stream without an end it reads what there was before the call.
-pub(crate) async fn ask(
-    service: &Service,
+pub async fn ask(
+    served: &Served,
     caller: Caller<'_>,
     method: &MethodDescriptor,
     request: &Json,
 ) -> Result<Vec<DynamicMessage>, Status> {
-    let head = service.feed().get_feed_head(service.as_admin(GetFeedHeadRequest {})).await?.into_inner();
+    let head = served.head().await;
     let caught_up = |answer: &DynamicMessage| {
         let checked = answer.get_field_by_name("checked_position");
-        checked.is_some_and(|position| position.as_i64() >= Some(head.newest_position))
+        checked.is_some_and(|position| position.as_i64() >= Some(head))
     };
-    call_until(&service.channel, caller, method, std::slice::from_ref(request), caught_up).await
+    call_until(&served.channel, caller, method, std::slice::from_ref(request), caught_up).await
 }
 
 /// Calls a method whose answers come to an end.
-pub(crate) async fn call(
+pub async fn call(
     channel: &Channel,
     caller: Caller<'_>,
     method: &MethodDescriptor,
@@ -108,7 +118,7 @@ pub(crate) async fn call(
 }
 
 /// Sends bytes to a path and reads every answer.
-pub(crate) async fn call_raw(
+pub async fn call_raw(
     channel: &Channel,
     caller: Caller<'_>,
     path: &str,
@@ -123,7 +133,7 @@ pub(crate) async fn call_raw(
 }
 
 /// All four kinds of methods look alike on the wire: a stream of messages each way.
-pub(crate) async fn send(
+pub async fn send(
     channel: &Channel,
     caller: Caller<'_>,
     path: &str,
@@ -187,10 +197,7 @@ impl Decoder for Bytes {
 }
 
 /// Visits every field that is set, in messages of any depth, in `Any` payloads too: the message that has it, its descriptor, its value.
-pub(crate) fn visit(
-    message: &DynamicMessage,
-    seen: &mut dyn FnMut(&DynamicMessage, &prost_reflect::FieldDescriptor, &Value),
-) {
+pub fn visit(message: &DynamicMessage, seen: &mut dyn FnMut(&DynamicMessage, &prost_reflect::FieldDescriptor, &Value)) {
     if let Some(packed) = unpacked(message) {
         return visit(&packed, seen);
     }
@@ -223,7 +230,8 @@ fn unpacked(message: &DynamicMessage) -> Option<DynamicMessage> {
 }
 
 /// Every text in a message: values of fields, keys and values of maps.
-pub(crate) fn texts(message: &DynamicMessage) -> Vec<(String, String)> {
+#[must_use]
+pub fn texts(message: &DynamicMessage) -> Vec<(String, String)> {
     let mut texts = Vec::new();
     visit(message, &mut |_, field, value| collect_texts(field.full_name(), value, &mut texts));
     texts

@@ -17,6 +17,9 @@ const WITHOUT_PAGES: [&str; 3] = [
     "guanxi.client_registry.v1.AccountService.ListAccountTierPeriods",
 ];
 
+/// Amounts without a currency of their own: a price names one for all of its rates.
+const OF_ONE_CURRENCY: [&str; 2] = ["guanxi.product_catalog.v1.Price", "guanxi.product_catalog.v1.PriceTier"];
+
 fn ours(name: &str) -> bool {
     name.starts_with("guanxi.")
 }
@@ -204,9 +207,10 @@ fn methods_have_the_fields_of_their_kind() {
             let options = request.get_field_by_name("options").and_then(|field| field.kind().as_message().cloned());
             needs(&method, options.is_some_and(|options| text(&options, "import_id")), "options with an import_id");
         }
-        let reads = ["Get", "BatchGet", "List", "Search", "Find", "Suggest", "Export", "Follow", "WhoAmI"]
-            .iter()
-            .any(|verb| method.name().starts_with(verb));
+        let reads =
+            ["Get", "BatchGet", "List", "Search", "Find", "Suggest", "Export", "Follow", "WhoAmI", "PriceQuote"]
+                .iter()
+                .any(|verb| method.name().starts_with(verb));
         needs(&method, reads != has_side_effects(&method), "idempotency_level that fits its name");
     }
     none(&wrong, "fields of methods");
@@ -318,12 +322,9 @@ fn fields_of_money_are_money_and_personal_fields_are_texts() {
         }
         let amount = ["capital", "amount", "price", "fee", "revenue"].iter().any(|word| field.name().ends_with(word));
         let is_money = field.kind().as_message().is_some_and(|message| message.full_name() == "guanxi.type.v1.Money");
-        // Rates with up to six places, in the one currency of their price.
-        let rate = ["guanxi.product_catalog.v1.Price.", "guanxi.product_catalog.v1.PriceTier."]
-            .iter()
-            .any(|message| field.full_name().starts_with(message));
+        let has_currency = OF_ONE_CURRENCY.contains(&field.parent_message().full_name());
         let of_price = field.kind().as_message().is_some_and(|message| message.full_name().ends_with(".Price"));
-        if amount && !is_money && !rate && !of_price && field.full_name() != "guanxi.type.v1.Money.amount" {
+        if amount && !is_money && !has_currency && !of_price && field.full_name() != "guanxi.type.v1.Money.amount" {
             wrong.push(format!("{} is no Money", field.full_name()));
         }
         // A person is known by these words; whoever adds such a field thinks of the option.
@@ -337,4 +338,32 @@ fn fields_of_money_are_money_and_personal_fields_are_texts() {
     }
     none(&wrong, "money and persons");
     assert!(!personal.is_empty());
+}
+
+/// Values in braces, in order of their names.
+fn holes(text: &str) -> BTreeSet<&str> {
+    text.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name).collect()
+}
+
+#[test]
+fn reasons_are_said_in_both_languages() {
+    let extension = DESCRIPTOR_POOL.get_extension_by_name("guanxi.errors.v1.text").unwrap();
+    let reasons =
+        enums().into_iter().filter(|one| one.name() == "ErrorReason").flat_map(|one| one.values().collect::<Vec<_>>());
+    let mut wrong = Vec::new();
+    for reason in reasons {
+        let said = reason.options().get_extension(&extension).into_owned();
+        let part = |language: &str| {
+            let text =
+                said.as_message().and_then(|said| said.get_field_by_name(language).map(|text| text.into_owned()));
+            text.and_then(|text| text.as_str().map(str::to_owned)).unwrap_or_default()
+        };
+        let (zh, en) = (part("zh"), part("en"));
+        // A suggestion ends like a sentence itself.
+        let fits = zh.ends_with(['。', '}']) && en.ends_with(['.', '}']) && en.is_ascii() && holes(&zh) == holes(&en);
+        if !fits {
+            wrong.push(format!("{}: {zh:?}, {en:?}", reason.full_name()));
+        }
+    }
+    none(&wrong, "texts of reasons");
 }

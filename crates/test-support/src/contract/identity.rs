@@ -1,20 +1,22 @@
 //! Who a token is taken for, and what is said to whoever is not known.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use guanxi_auth::{Grant, ROLES, Role, SigningKey, TokenRequest, write_key_set};
-use guanxi_test_support::Keys;
+use guanxi_auth::{Grant, MethodRules, ROLES, Role, SigningKey, TokenRequest, write_key_set};
+use guanxi_proto::DESCRIPTOR_POOL;
 use serde_json::{Value as Json, json};
 use time::OffsetDateTime;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-use crate::refused::check_refusal;
-use crate::support::{Service, eventually, metadata, reason};
-use crate::wire::{self, Caller};
+use super::refused::check_refusal;
+use super::wire::{self, Caller};
+use super::{INSIDE, Subject};
+use crate::{Keys, Served, eventually, metadata, reason};
 
 /// The reasons that these tests provoke, for the check that no published reason is left out.
-pub(crate) const REASONS: [(Code, &str); 6] = [
+pub const REASONS: [(Code, &str); 6] = [
     (Code::Unauthenticated, MISSING),
     (Code::Unauthenticated, MALFORMED),
     (Code::Unauthenticated, EXPIRED),
@@ -32,14 +34,14 @@ const PERMISSION: &str = "PERMISSION_MISSING";
 /// `{"alg":"none","typ":"JWT"}`
 const ALG_NONE: &str = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0";
 
-async fn who_am_i(service: &Service, caller: Caller<'_>) -> Result<Json, Status> {
+async fn who_am_i(service: &Served, caller: Caller<'_>) -> Result<Json, Status> {
     let answers = wire::call(&service.channel, caller, &wire::method("IdentityService/WhoAmI"), &[json!({})]).await?;
     Ok(serde_json::to_value(&answers[0]).unwrap())
 }
 
-#[tokio::test]
-async fn who_cannot_prove_who_it_is_is_refused_with_the_reason() {
-    let service = Service::with_tree().await;
+/// Whoever cannot prove who it is is refused, and told why.
+pub async fn who_cannot_prove_who_it_is_is_refused_with_the_reason<S: Subject>() {
+    let service = S::start().await;
     let grants = [(Role::Administrator, "*")];
     let good = service.keys.token("E0001", &grants);
     let (head, rest) = good.split_once('.').unwrap();
@@ -86,9 +88,9 @@ async fn who_cannot_prove_who_it_is_is_refused_with_the_reason() {
     assert!(who_am_i(&service, Caller::with(&good)).await.is_ok());
 }
 
-#[tokio::test]
-async fn other_schemes_are_no_token() {
-    let service = Service::start().await;
+/// RFC 6750: a token comes as `Bearer`.
+pub async fn other_schemes_are_no_token<S: Subject>() {
+    let service = S::start().await;
     let good = &service.admin;
     let call = async |value: String| {
         let mut request = tonic::Request::new(guanxi_proto::auth::v1::WhoAmIRequest {});
@@ -105,9 +107,9 @@ async fn other_schemes_are_no_token() {
     }
 }
 
-#[tokio::test]
-async fn a_caller_sees_what_is_made_of_its_token() {
-    let service = Service::with_tree().await;
+/// `WhoAmI` says what was made of the token.
+pub async fn a_caller_sees_what_is_made_of_its_token<S: Subject>() {
+    let service = S::start().await;
     let token = service
         .keys
         .token("E4711", &[(Role::AccountManager, "440305"), (Role::Auditor, "440000"), (Role::Auditor, "nowhere")]);
@@ -118,18 +120,8 @@ async fn a_caller_sees_what_is_made_of_its_token() {
         answer["grants"],
         json!([grant("account_manager", "440305"), grant("auditor", "440000"), grant("auditor", "nowhere")])
     );
-    let both = [
-        "account.read",
-        "account.read_personal",
-        "account.write",
-        "account_manager.read",
-        "account_manager.read_personal",
-        "assignment.read",
-        "assignment_policy.read",
-        "change.read",
-        "event.follow",
-        "territory.read",
-    ];
+    let both: BTreeSet<&str> =
+        [Role::AccountManager, Role::Auditor].iter().flat_map(|role| role.permissions()).copied().collect();
     assert_eq!(answer["permissions"], json!(both));
     let expires =
         OffsetDateTime::parse(answer["expireTime"].as_str().unwrap(), &time::format_description::well_known::Rfc3339)
@@ -145,9 +137,9 @@ async fn a_caller_sees_what_is_made_of_its_token() {
     assert_eq!(answer["permissions"], Json::Null);
 }
 
-#[tokio::test]
-async fn the_table_of_roles_is_the_one_that_is_applied() {
-    let service = Service::start().await;
+/// `ListRoles` publishes the table.
+pub async fn the_table_of_roles_is_the_one_that_is_applied<S: Subject>() {
+    let service = S::start().await;
     let nobody = service.keys.token("E4712", &[]);
     let answers =
         wire::call(&service.channel, Caller::with(&nobody), &wire::method("IdentityService/ListRoles"), &[json!({})])
@@ -160,11 +152,11 @@ async fn the_table_of_roles_is_the_one_that_is_applied() {
     assert_eq!(serde_json::to_value(&answers[0]).unwrap()["roles"], json!(expected));
 }
 
-#[tokio::test]
-async fn keys_change_while_the_service_runs() {
+/// Keys are taken away and added without a restart.
+pub async fn keys_change_while_the_service_runs<S: Subject>() {
     /// Longer than promised, for a machine that is busy with other tests.
     const BOUND: Duration = Duration::from_secs(4);
-    let service = Service::start().await;
+    let service = S::start().await;
     let old = service.admin.clone();
     let key = SigningKey::generate().unwrap();
     let new = token_of(&key);
@@ -201,42 +193,54 @@ fn token_of(key: &SigningKey) -> String {
     key.sign(&request, OffsetDateTime::now_utc()).unwrap()
 }
 
-#[tokio::test]
-async fn a_stream_ends_when_the_key_of_its_token_is_taken_away() {
-    let service = Service::with_tree().await;
+/// A token whose key is gone is worth nothing, on streams that are open too.
+pub async fn a_stream_ends_when_the_key_of_its_token_is_taken_away<S: Subject>() {
+    let service = S::start().await;
     let machine = service.keys.service_token("service:kpi", &[(Role::Service, "*")]);
     let mut kept = service.follow(&machine, 0, &[]).await.unwrap();
     let mut feed = service.follow(&service.admin, 0, &[]).await.unwrap();
-    let (_messages, waiting) = tokio::sync::mpsc::channel(1);
-    let import = service.as_admin(tokio_stream::wrappers::ReceiverStream::new(waiting));
-    let mut import = service.accounts().import_accounts(import).await.unwrap().into_inner();
+    let mut imports = Vec::new();
+    for method in wire::served_methods(S::PACKAGE).iter().filter(|method| method.is_client_streaming()) {
+        let caller = Caller { language: Some("en"), ..Caller::with(&service.admin) };
+        let silent = tokio_stream::pending();
+        imports.push(wire::send(&service.channel, caller, &wire::path(method), silent).await.unwrap());
+    }
 
     service.keys.trust_people(false);
     let taken = Instant::now();
-    let end = async {
-        loop {
-            if let Err(status) = feed.message().await.map(Option::unwrap) {
-                return status;
-            }
+    let mut streams = vec![loop {
+        if let Err(status) = feed.message().await.map(Option::unwrap) {
+            break status;
         }
-    };
-    let (feed, import) = tokio::join!(end, async { import.message().await.unwrap_err() });
-    for status in [feed, import] {
+    }];
+    for import in &mut imports {
+        streams.push(import.message().await.unwrap_err());
+    }
+    for status in streams {
         assert_eq!((status.code(), reason(&status).as_str()), (Code::Unauthenticated, UNTRUSTED));
         check_refusal("a stream whose key was taken away", &status, "en");
     }
     assert!(taken.elapsed() < Duration::from_secs(6), "it took {:?}", taken.elapsed());
 
     service.keys.trust_people(true);
-    eventually("the key is back", async || service.territory("T1", "PROVINCE", "CN").await.is_ok()).await;
-    while kept.message().await.unwrap().unwrap().checked_position < 7 {}
+    let (creates, admin) = (wire::method(S::CREATES), Caller::with(&service.admin));
+    let request = service.request(S::fixture_of(&creates), INSIDE).await;
+    eventually("the key is back", async || {
+        wire::call(&service.channel, admin, &creates, std::slice::from_ref(&request)).await.is_ok()
+    })
+    .await;
+    let head = service.head().await;
+    while kept.message().await.unwrap().unwrap().checked_position < head {}
 }
 
-#[tokio::test]
-async fn refusals_read_in_the_language_that_was_asked_for() {
-    let service = Service::with_tree().await;
-    let analyst = service.token(Role::Analyst, "440300");
-    let create = wire::method("AccountService/CreateAccount");
+/// Refusals are in Chinese unless English is asked for.
+pub async fn refusals_read_in_the_language_that_was_asked_for<S: Subject>() {
+    let service = S::start().await;
+    let create = wire::method(S::CREATES);
+    let rule = MethodRules::from_descriptors(&DESCRIPTOR_POOL).unwrap().get(&wire::path(&create)).unwrap();
+    let permission = rule.permission.unwrap();
+    let without = ROLES.iter().find(|entry| !entry.role.may(permission)).unwrap().role;
+    let token = service.token(without, "*");
     for (language, tag) in [
         (None, "zh-CN"),
         (Some("zh-CN,zh;q=0.9,en;q=0.8"), "zh-CN"),
@@ -245,18 +249,17 @@ async fn refusals_read_in_the_language_that_was_asked_for() {
         (Some("fr, de;q=0.9"), "zh-CN"),
         (Some("nonsense;;q=x"), "zh-CN"),
     ] {
-        let caller = Caller { language, ..Caller::with(&analyst) };
-        let refused =
-            wire::call(&service.channel, caller, &create, &[json!({"account": {"legalName": "x"}})]).await.unwrap_err();
+        let caller = Caller { language, ..Caller::with(&token) };
+        let refused = wire::call(&service.channel, caller, &create, &[json!({})]).await.unwrap_err();
         assert_eq!((refused.code(), reason(&refused).as_str()), (Code::PermissionDenied, PERMISSION));
         check_refusal("no permission", &refused, tag);
         let details = refused.get_error_details();
         let info = details.error_info().unwrap();
         assert_eq!(
             (info.domain.as_str(), metadata(&refused, "permission").as_deref()),
-            ("guanxi.errors.v1", Some("account.write"))
+            ("guanxi.errors.v1", Some(permission))
         );
-        assert!(details.localized_message().unwrap().message.contains("account.write"));
+        assert!(details.localized_message().unwrap().message.contains(permission));
         // The status message is for developers: English, and it begins with the reason.
         assert!(refused.message().starts_with("PERMISSION_MISSING: None of your roles"), "{}", refused.message());
         assert!(refused.message().is_ascii(), "{}", refused.message());
