@@ -68,22 +68,17 @@ impl Need {
             Need::Category => service.category(&code, "").await.unwrap().id,
             Need::DeletedCategory => {
                 let id = service.category(&code, "").await.unwrap().id;
-                let request = DeleteCategoryRequest { id: id.clone(), ..Default::default() };
-                service.categories().delete_category(service.as_admin(request)).await.unwrap();
-                id
+                made(service, "CategoryService/DeleteCategory", json!({"id": id})).await
             }
             Need::Specification => service.specification(&code, Vec::new()).await.unwrap().id,
             Need::DeletedSpecification => {
                 let id = service.specification(&code, Vec::new()).await.unwrap().id;
-                let request = DeleteSpecificationRequest { id: id.clone(), ..Default::default() };
-                service.specifications().delete_specification(service.as_admin(request)).await.unwrap();
-                id
+                made(service, "SpecificationService/DeleteSpecification", json!({"id": id})).await
             }
             Need::Draft => draft(&code).await,
             Need::DeletedDraft => {
                 let id = draft(&code).await;
-                service.delete_offering(&id).await.unwrap();
-                id
+                made(service, "OfferingService/DeleteOffering", json!({"id": id})).await
             }
             Need::Offering => service.publish(&draft(&code).await).await.unwrap().id,
             Need::OfferingCode => service.publish(&draft(&code).await).await.unwrap().code,
