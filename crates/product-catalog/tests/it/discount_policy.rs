@@ -8,7 +8,7 @@ use prost_types::FieldMask;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
-use crate::support::{Service, in_chinese, named, refusal, text, violations};
+use crate::support::{Service, in_chinese, named, refusal, serve, text, violations};
 
 type Answer = Result<(DiscountPolicy, i64), Status>;
 

@@ -68,22 +68,17 @@ impl Need {
             Need::Category => service.category(&code, "").await.unwrap().id,
             Need::DeletedCategory => {
                 let id = service.category(&code, "").await.unwrap().id;
-                let request = DeleteCategoryRequest { id: id.clone(), ..Default::default() };
-                service.categories().delete_category(service.as_admin(request)).await.unwrap();
-                id
+                made(service, "CategoryService/DeleteCategory", json!({"id": id})).await
             }
             Need::Specification => service.specification(&code, Vec::new()).await.unwrap().id,
             Need::DeletedSpecification => {
                 let id = service.specification(&code, Vec::new()).await.unwrap().id;
-                let request = DeleteSpecificationRequest { id: id.clone(), ..Default::default() };
-                service.specifications().delete_specification(service.as_admin(request)).await.unwrap();
-                id
+                made(service, "SpecificationService/DeleteSpecification", json!({"id": id})).await
             }
             Need::Draft => draft(&code).await,
             Need::DeletedDraft => {
                 let id = draft(&code).await;
-                service.delete_offering(&id).await.unwrap();
-                id
+                made(service, "OfferingService/DeleteOffering", json!({"id": id})).await
             }
             Need::Offering => service.publish(&draft(&code).await).await.unwrap().id,
             Need::OfferingCode => service.publish(&draft(&code).await).await.unwrap().code,
@@ -289,6 +284,10 @@ pub(crate) const FIXTURES: &[Fixture<Need>] = &[
     ),
     fixture("PriceService/DeletePrice", Need::Price, OPERATOR_WIDE, |_, id| json!({"id": id})),
     fixture("PriceService/UndeletePrice", Need::DeletedPrice, OPERATOR_WIDE, |_, id| json!({"id": id})),
+    fixture("PriceService/ImportPrices", Need::OfferingCode, OPERATOR_WIDE, |_, code| {
+        let row = json!({"rowNumber": 1, "price": price(code)["price"]});
+        json!({"options": {"importId": uuid::Uuid::now_v7()}, "rows": [row]})
+    }),
     fixture("BundleService/CreateBundle", Need::Components, OPERATOR_WIDE, |_, code| bundle(code)),
     fixture("BundleService/GetBundle", Need::Bundle, SAME, |_, id| json!({"id": id})),
     fixture("BundleService/ListBundles", Need::Bundle, SAME, |_, _| json!({})),
