@@ -105,8 +105,10 @@ mod tests {
             "account_manager.read",
             "assignment.read",
             "assignment_policy.read",
+            "catalog.read",
             "change.read",
             "event.follow",
+            "price_quote.read",
             "territory.read",
         ];
         assert_eq!(caller.permissions(), both);

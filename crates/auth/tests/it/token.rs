@@ -211,18 +211,19 @@ fn a_token_is_verified_once_and_then_remembered() {
 #[test]
 fn a_service_speaks_for_itself_with_a_token_that_is_renewed_in_time() {
     let fixture = Fixture::new("identity");
+    let verifier = Verifier::from_file(&fixture.key_file, AUDIENCE, Vec::new()).unwrap();
     let identity = ServiceIdentity::new("kpi", fixture.kpi.clone());
     let first = identity.token(NOW).unwrap();
-    let principal = fixture.verifier.verify(&first, NOW).unwrap();
+    let principal = verifier.verify(&first, NOW).unwrap();
     assert_eq!((principal.service(), &principal.grants), (Some("kpi"), &machine("service:kpi").grants));
     let mut now = NOW;
     for _ in 0..12 {
         now += Duration::minutes(11);
-        let principal = fixture.verifier.verify(&identity.token(now).unwrap(), now).unwrap();
+        let principal = verifier.verify(&identity.token(now).unwrap(), now).unwrap();
         assert!(principal.expire_time - now >= ServiceIdentity::AT_LEAST);
     }
     assert_eq!(identity.token(NOW).unwrap(), identity.token(now).unwrap(), "one token serves many calls");
     let other = ServiceIdentity::new("billing", fixture.kpi.clone());
-    let refused = fixture.verifier.verify(&other.token(NOW).unwrap(), NOW);
+    let refused = verifier.verify(&other.token(NOW).unwrap(), NOW);
     assert_eq!(refused, Err(TokenError::SubjectForbidden { subject: "service:billing".to_owned() }));
 }

@@ -11,7 +11,7 @@ use guanxi_resource::{Error, Sight, personal, place};
 use time::Date;
 use uuid::Uuid;
 
-use super::model::{AccountManager, Channel, Key};
+use super::model::{AccountManager, Channel, EmploymentType, Key};
 use crate::assignment;
 use crate::industry;
 use crate::territory::{self, Territory};
@@ -37,12 +37,21 @@ fn wire(manager: &AccountManager) -> pb::AccountManager {
         grade: manager.grade,
         industry_codes: manager.industry_codes.clone(),
         skills: manager.skills.clone(),
+        employment_type: wire_employment(manager.employment_type).into(),
         state: state.into(),
         create_time: Some(timestamp(manager.create_time)),
         update_time: Some(timestamp(manager.update_time)),
         delete_time: manager.delete_time.map(timestamp),
         etag: etag(manager.version),
         depart_date: day::wire(manager.depart_date),
+    }
+}
+
+fn wire_employment(employment: EmploymentType) -> pb::EmploymentType {
+    match employment {
+        EmploymentType::Regular => pb::EmploymentType::Regular,
+        EmploymentType::Outsourced => pb::EmploymentType::Outsourced,
+        EmploymentType::Agent => pb::EmploymentType::Agent,
     }
 }
 
@@ -189,6 +198,8 @@ fn patch(
     );
     // Few and short enough that a full page stays below the 4 MiB that clients take.
     let skills = fields.texts("skills", sent.skills, 20, 30);
+    let employment_type =
+        fields.read("employment_type", sent.employment_type != 0, |field| employment_type(field, sent.employment_type));
     if let (Some(channel), Some(_)) = (channel, &industry_codes) {
         fields.keep(check_industries(channel, industries));
     }
@@ -200,6 +211,7 @@ fn patch(
         grade: grade.unwrap_or(before.grade),
         industry_codes: industry_codes.unwrap_or(before.industry_codes),
         skills: skills.unwrap_or(before.skills),
+        employment_type: employment_type.unwrap_or(before.employment_type),
         ..before
     };
     (territory_code, patch)
@@ -219,6 +231,14 @@ fn employee_number(field: &str, value: &str) -> Result<String, Violation> {
 fn channel(field: &str, value: i32) -> Result<Channel, Violation> {
     let channel = known(field, value, pb::AccountManagerChannel::as_str_name)?;
     channel_of(channel).ok_or_else(|| Violation::required(field))
+}
+
+fn employment_type(field: &str, value: i32) -> Result<EmploymentType, Violation> {
+    Ok(match known(field, value, pb::EmploymentType::as_str_name)? {
+        pb::EmploymentType::Unspecified | pb::EmploymentType::Regular => EmploymentType::Regular,
+        pb::EmploymentType::Outsourced => EmploymentType::Outsourced,
+        pb::EmploymentType::Agent => EmploymentType::Agent,
+    })
 }
 
 fn grade(field: &str, value: i32) -> Result<i32, Violation> {

@@ -20,6 +20,16 @@ pub(crate) enum Channel {
     Industry,
 }
 
+/// How a manager is employed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, sqlx::Type)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[sqlx(type_name = "text", rename_all = "SCREAMING_SNAKE_CASE")]
+pub(super) enum EmploymentType {
+    Regular,
+    Outsourced,
+    Agent,
+}
+
 impl Channel {
     /// An industry manager has at least one industry, and no other has any.
     pub(super) fn fits_industries(self, count: usize) -> bool {
@@ -46,6 +56,7 @@ pub(super) struct AccountManager {
     pub(super) grade: i32,
     pub(super) industry_codes: Vec<String>,
     pub(super) skills: Vec<String>,
+    pub(super) employment_type: EmploymentType,
     pub(super) version: i64,
     #[serde(with = "time::serde::rfc3339")]
     pub(super) create_time: OffsetDateTime,
@@ -72,6 +83,7 @@ impl AccountManager {
             grade: 1,
             industry_codes: Vec::new(),
             skills: Vec::new(),
+            employment_type: EmploymentType::Regular,
             version: 1,
             create_time: now,
             update_time: now,

@@ -7,7 +7,7 @@ use guanxi_resource::Error;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::model::{AccountManager, Channel, Key};
+use super::model::{AccountManager, Channel, EmploymentType, Key};
 
 /// The manager of a key, or the refusal that it does not exist for this scope.
 pub(super) async fn get(connection: &mut PgConnection, scope: &Scope, key: &Key) -> Result<AccountManager, Error> {
@@ -18,7 +18,8 @@ pub(super) async fn get(connection: &mut PgConnection, scope: &Scope, key: &Key)
     let found = sqlx::query_as!(
         AccountManager,
         r#"select id, employee_number, name, phone, territory_code, territory_path, channel as "channel: Channel", grade,
-            industry_codes, skills, version, create_time, update_time, delete_time, depart_date
+            industry_codes, skills, employment_type as "employment_type: EmploymentType", version, create_time, update_time,
+            delete_time, depart_date
         from client_registry.account_manager where id = $1 or employee_number = $2"#,
         id,
         employee_number,
@@ -41,15 +42,16 @@ pub(super) async fn lock(connection: &mut PgConnection, scope: &Scope, id: Uuid)
 pub(super) async fn save(connection: &mut PgConnection, manager: &AccountManager) -> Result<(), Error> {
     let saved = sqlx::query_scalar!(
         "insert into client_registry.account_manager (id, employee_number, name, phone, territory_code, territory_path, channel, \
-         grade, industry_codes, skills, version, create_time, update_time, delete_time, depart_date) \
+         grade, industry_codes, skills, employment_type, version, create_time, update_time, delete_time, depart_date) \
          select id, employee_number, name, phone, territory_code, territory_path, channel, grade, industry_codes, skills, \
-         version, create_time, update_time, delete_time, depart_date \
+         employment_type, version, create_time, update_time, delete_time, depart_date \
          from jsonb_to_record($1) as new (id uuid, employee_number text, name text, phone text, territory_code text, \
-         territory_path text, channel text, grade integer, industry_codes text[], skills text[], version bigint, \
+         territory_path text, channel text, grade integer, industry_codes text[], skills text[], employment_type text, version bigint, \
          create_time timestamptz, update_time timestamptz, delete_time timestamptz, depart_date date) \
          on conflict (id) do update set name = excluded.name, phone = excluded.phone, territory_code = excluded.territory_code, \
          territory_path = excluded.territory_path, channel = excluded.channel, grade = excluded.grade, \
-         industry_codes = excluded.industry_codes, skills = excluded.skills, version = excluded.version, \
+         industry_codes = excluded.industry_codes, skills = excluded.skills, \
+         employment_type = excluded.employment_type, version = excluded.version, \
          update_time = excluded.update_time, delete_time = excluded.delete_time, depart_date = excluded.depart_date \
          returning id",
         Json(manager) as _,
@@ -69,7 +71,7 @@ pub(super) async fn save(connection: &mut PgConnection, manager: &AccountManager
 pub(super) static LISTING: Listing = Listing {
     name: "account_manager",
     columns: "id, employee_number, name, phone, territory_code, territory_path, channel, grade, industry_codes, skills, \
-         version, create_time, update_time, delete_time, depart_date",
+         employment_type, version, create_time, update_time, delete_time, depart_date",
     from: "client_registry.account_manager",
     id: "id",
     path: Some("territory_path"),
@@ -81,6 +83,7 @@ pub(super) static LISTING: Listing = Listing {
         Field { name: "grade", column: "grade", kind: Kind::Integer },
         Field { name: "industry_codes", column: "industry_codes", kind: Kind::TextList },
         Field { name: "skills", column: "skills", kind: Kind::TextList },
+        Field { name: "employment_type", column: "employment_type", kind: Kind::Enum(&EMPLOYMENT_TYPES) },
         Field {
             name: "state",
             column: "(case when delete_time is not null then 'DELETED' when depart_date is null then 'IN_SERVICE' else 'DEPARTED' end)",
@@ -104,4 +107,10 @@ const STATES: [(&str, &str); 3] = [
     ("ACCOUNT_MANAGER_STATE_IN_SERVICE", "IN_SERVICE"),
     ("ACCOUNT_MANAGER_STATE_DEPARTED", "DEPARTED"),
     ("ACCOUNT_MANAGER_STATE_DELETED", "DELETED"),
+];
+
+const EMPLOYMENT_TYPES: [(&str, &str); 3] = [
+    ("EMPLOYMENT_TYPE_REGULAR", "REGULAR"),
+    ("EMPLOYMENT_TYPE_OUTSOURCED", "OUTSOURCED"),
+    ("EMPLOYMENT_TYPE_AGENT", "AGENT"),
 ];

@@ -88,6 +88,7 @@ async fn a_manager_is_found_by_id_and_by_number_as_it_was_sent() {
         channel: AccountManagerChannel::Industry.into(),
         industry_codes: vec!["I65".to_owned(), "63".to_owned()],
         skills: vec!["上云".to_owned()],
+        employment_type: EmploymentType::Outsourced.into(),
         ..employee("E10023", "440305")
     };
     let request_id = uuid::Uuid::now_v7().to_string();

@@ -1,6 +1,6 @@
 //! Which accounts may buy an offering.
 
-use guanxi_grpc::{Violation, Violations, list, number};
+use guanxi_grpc::{Violation, Violations, list, number, parse_id};
 use guanxi_proto::client_registry::v1 as registry;
 use guanxi_proto::errors::v1::ErrorReason;
 use guanxi_proto::product_catalog::v1 as pb;
@@ -42,6 +42,8 @@ pub(super) struct Eligibility {
     pub(super) max_member_count: i64,
     pub(super) held_offering_codes: Vec<String>,
     pub(super) lacking_offering_codes: Vec<String>,
+    #[serde(default)]
+    pub(super) account_ids: Vec<String>,
 }
 
 impl Eligibility {
@@ -55,6 +57,7 @@ impl Eligibility {
             max_member_count: self.max_member_count,
             held_offering_codes: self.held_offering_codes.clone(),
             lacking_offering_codes: self.lacking_offering_codes.clone(),
+            account_ids: self.account_ids.clone(),
         }
     }
 
@@ -74,6 +77,8 @@ impl Eligibility {
         let tiers = list(violations, &at("tiers"), sent.tiers, 3, tier, |tier| *tier as i32);
         let value_classes = list(violations, &at("value_classes"), sent.value_classes, 4, class, |class| *class as i32);
         let industry = |field: &str, code: String| industry(field, code);
+        let account = |field: &str, id: String| Ok(parse_id(field, &id)?.to_string());
+        let account_ids = list(violations, &at("account_ids"), sent.account_ids, 500, account, Clone::clone);
         Self {
             tiers,
             value_classes,
@@ -96,6 +101,7 @@ impl Eligibility {
                 code,
                 Clone::clone,
             ),
+            account_ids,
         }
     }
 }
@@ -126,6 +132,7 @@ mod tests {
             max_member_count: 10,
             held_offering_codes: vec!["A".to_owned()],
             lacking_offering_codes: vec!["B".to_owned()],
+            account_ids: vec!["0192f0c1-2345-7abc-8def-0123456789ab".to_owned()],
         };
         let mut violations = Violations::default();
         assert_eq!(Eligibility::of("e", sent.clone(), &mut violations).wire(), sent);

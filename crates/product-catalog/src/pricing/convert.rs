@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use guanxi_auth::{Scope, TerritoryPaths};
-use guanxi_grpc::{Violation, Violations, day, known, language, list, number};
+use guanxi_grpc::{Violation, Violations, day, known, language, list, number, parse_id};
 use guanxi_proto::client_registry::v1::Tier;
 use guanxi_proto::errors::v1::ErrorReason as Shared;
 use guanxi_proto::product_catalog::v1::{
@@ -62,7 +62,12 @@ fn profile(violations: &mut Violations, sent: AccountProfile) -> Profile {
         |field, code| value::code(field, &code),
         Clone::clone,
     );
+    let account_id = match sent.account_id.as_str() {
+        "" => String::new(),
+        id => violations.keep(parse_id("profile.account_id", id)).map(|id| id.to_string()).unwrap_or_default(),
+    };
     Profile {
+        account_id,
         tier: sent.tier,
         value_class: sent.value_class,
         industry_code: sent.industry_code,

@@ -45,6 +45,7 @@ fn unmet(eligibility: &Eligibility, profile: &Profile) -> Vec<&'static str> {
                 && (eligibility.max_member_count == 0 || profile.member_count <= eligibility.max_member_count),
         ),
         ("held_offering_codes", eligibility.held_offering_codes.iter().all(held)),
+        ("account_ids", eligibility.account_ids.is_empty() || eligibility.account_ids.contains(&profile.account_id)),
         ("lacking_offering_codes", !eligibility.lacking_offering_codes.iter().any(held)),
     ];
     met.into_iter().filter(|(_, met)| !met).map(|(name, _)| name).collect()

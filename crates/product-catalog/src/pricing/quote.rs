@@ -16,6 +16,7 @@ use crate::specification;
 /// Who would buy.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Profile {
+    pub(super) account_id: String,
     pub(super) tier: i32,
     pub(super) value_class: i32,
     pub(super) industry_code: String,

@@ -47,6 +47,7 @@ impl Random {
 
 const OFFERINGS: u64 = 14;
 const CATEGORIES: u64 = 5;
+const ACCOUNT: &str = "0192f0c1-2345-7abc-8def-0123456789ab";
 const DAYS: [&str; 4] = ["2026-01-01", "2026-03-01", "2026-06-15", "2027-01-01"];
 const PATHS: [&str; 4] = ["", "CN/", "CN/440000/440300/", "CN/110000/"];
 const LEVELS: [AuthorityLevel; 5] = [
@@ -171,6 +172,7 @@ fn eligibility(random: &mut Random) -> Eligibility {
         max_member_count: if random.one_in(4) { 500 } else { 0 },
         held_offering_codes: if random.one_in(5) { random.codes(1) } else { Vec::new() },
         lacking_offering_codes: if random.one_in(5) { random.codes(2) } else { Vec::new() },
+        account_ids: if random.one_in(6) { vec![ACCOUNT.to_owned()] } else { Vec::new() },
     }
 }
 
@@ -271,6 +273,7 @@ pub(super) fn request(random: &mut Random, resources: &Resources) -> (PriceQuote
         territory_code: String::new(),
         member_count: random.pick(&[0, 1, 25, 499, 1_000_000_000]),
         held_offering_codes: random.codes(3),
+        account_id: if random.one_in(2) { ACCOUNT.to_owned() } else { String::new() },
     };
     let mut lines: Vec<PriceQuoteLine> = (0..=random.below(4)).map(|_| line(random)).collect();
     if random.one_in(4) {

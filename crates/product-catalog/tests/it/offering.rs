@@ -41,6 +41,7 @@ fn everything() -> Offering {
         max_member_count: 500,
         held_offering_codes: codes(&["BASE"]),
         lacking_offering_codes: codes(&["OLD"]),
+        account_ids: codes(&["0192f0c1-2345-7abc-8def-0123456789ab"]),
     };
     Offering {
         description: Some(name("企业邮箱\n含移动端", "Mail for companies")),

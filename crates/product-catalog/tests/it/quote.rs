@@ -129,6 +129,30 @@ async fn what_may_not_be_sold_says_why() {
 }
 
 #[tokio::test]
+async fn a_tariff_of_its_own_is_for_its_account_only() {
+    const ACCOUNT: &str = "0192f0c1-2345-7abc-8def-0123456789ab";
+    let service = Service::start().await;
+    mail(&service).await;
+    let only = Eligibility { account_ids: vec![ACCOUNT.to_owned()], ..Default::default() };
+    let own = service.offering(Offering { eligibility: Some(only), ..offering("MAIL_OWN") }).await.unwrap();
+    service.publish(&own.id).await.unwrap();
+    let (_, version) = priced(&service, flat("MAIL_OWN", "70", -1)).await;
+    reached(&service.channel, &service.admin, version).await;
+    let of = |account_id: &str| {
+        let profile = AccountProfile { account_id: account_id.to_owned(), ..Default::default() };
+        PriceQuoteRequest { profile: Some(profile), ..asking(vec![line("MAIL_OWN", 1)]) }
+    };
+    assert_eq!(amounts(&quote(&service, of(ACCOUNT)).await.unwrap().lines[0].charges[0]), ("70.00", "70.00"));
+    for other in ["", "0192f0c1-2345-7abc-8def-0123456789ac"] {
+        let refused = quote(&service, of(other)).await.unwrap();
+        assert_eq!(reasons(&refused.lines[0]), ["NOT_ELIGIBLE"], "{other}");
+        assert_eq!(refused.lines[0].refusals[0].value, "account_ids");
+    }
+    let refused = quote(&service, of("the mill")).await.unwrap_err();
+    assert_eq!(refusal(&refused), (Code::InvalidArgument, "FIELDS_INVALID".to_owned()));
+}
+
+#[tokio::test]
 async fn a_wrong_request_is_refused_whole() {
     let service = Service::start().await;
     mail(&service).await;

@@ -177,6 +177,8 @@ def eligible(offering, profile, path, lines):
         wrong.append(("NOT_ELIGIBLE", "held_offering_codes"))
     if set(who.get("lackingOfferingCodes", [])) & set(held):
         wrong.append(("NOT_ELIGIBLE", "lacking_offering_codes"))
+    if who.get("accountIds") and profile.get("accountId", "") not in who["accountIds"]:
+        wrong.append(("NOT_ELIGIBLE", "account_ids"))
     present = set(held) | {l["offeringCode"] for l in lines}
     wrong += [("PREREQUISITE_MISSING", c) for c in offering.get("prerequisiteOfferingCodes", []) if c not in present]
     wrong += [("EXCLUDED", c) for c in offering.get("excludedOfferingCodes", []) if c in present]
