@@ -2,8 +2,6 @@
 //!
 //! The data is not in the repository; where it is not beside it these tests say so and pass.
 
-#![expect(clippy::print_stdout, reason = "what is measured is told")]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -4,14 +4,16 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use guanxi_db::Error;
 use guanxi_events::Reader;
+use tokio::sync::watch;
 
 use super::catalog::Catalog;
 
 /// How long to wait after the events could not be read.
 const RETRY: Duration = Duration::from_secs(1);
+/// How long a request waits for a version that another replica has already.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// Older versions that are kept once they were made.
 const KEPT: usize = 8;
 
@@ -19,7 +21,7 @@ const KEPT: usize = 8;
 #[derive(Clone)]
 pub(crate) struct Keeper {
     reader: Reader,
-    newest: Arc<ArcSwap<Catalog>>,
+    newest: watch::Sender<Arc<Catalog>>,
     older: Arc<Mutex<VecDeque<Arc<Catalog>>>>,
 }
 
@@ -30,18 +32,21 @@ impl Keeper {
         let (newest, _oldest) = reader.bounds().await?;
         advance(reader, &mut catalog, newest).await?;
         let keeper =
-            Self { reader: reader.clone(), newest: Arc::new(ArcSwap::from_pointee(catalog)), older: Arc::default() };
+            Self { reader: reader.clone(), newest: watch::Sender::new(Arc::new(catalog)), older: Arc::default() };
         tokio::spawn(keeper.clone().follow());
         Ok(keeper)
     }
 
     /// The newest catalog.
     pub(crate) fn newest(&self) -> Arc<Catalog> {
-        self.newest.load_full()
+        self.newest.borrow().clone()
     }
 
-    /// The catalog at a version, or the version of the newest one where there is none yet.
+    /// The catalog at a version, or the version of the newest one where there is none yet. What another replica answered with a moment
+    /// ago is waited for.
     pub(crate) async fn at(&self, version: i64) -> Result<Result<Arc<Catalog>, i64>, Error> {
+        let mut followed = self.newest.subscribe();
+        let _ = tokio::time::timeout(PATIENCE, followed.wait_for(|newest| newest.version >= version)).await;
         let newest = self.newest();
         if version == newest.version {
             return Ok(Ok(newest));
@@ -70,7 +75,9 @@ impl Keeper {
             let position = *positions.borrow_and_update();
             let mut catalog = self.newest().as_ref().clone();
             match advance(&self.reader, &mut catalog, position).await {
-                Ok(()) => self.newest.store(Arc::new(catalog)),
+                Ok(()) => {
+                    self.newest.send_replace(Arc::new(catalog));
+                }
                 Err(error) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "the catalog cannot be followed");
                     tokio::time::sleep(RETRY).await;
