@@ -2,7 +2,6 @@
 
 use guanxi_grpc::{Reason, Refusal, Violation, Violations};
 use guanxi_proto::product_catalog::v1::ErrorReason;
-use guanxi_resource::{Error, Resources};
 use tonic::Code;
 
 /// A reason that only product-catalog gives.
@@ -25,14 +24,4 @@ pub(crate) fn not_publishable(wrong: Violations) -> Refusal {
     let mut fields: Vec<String> = wrong.clone().into_inner().iter().map(field).collect();
     fields.dedup();
     precondition(ErrorReason::NotPublishable).with("missing", fields.join(", ")).naming(wrong)
-}
-
-/// The catalog belongs to the whole operator, so who changes it must have the permission for every root of the tree.
-pub(crate) fn check_operator_wide(resources: &Resources, call: &guanxi_grpc::Call) -> Result<(), Error> {
-    let scope = resources.scope(call);
-    let roots = resources.paths().roots();
-    if scope.is_everything() || (!roots.is_empty() && roots.iter().all(|root| scope.contains(root))) {
-        return Ok(());
-    }
-    Err(Refusal::new(Code::PermissionDenied, reason(ErrorReason::CatalogIsOperatorWide)).into())
 }

@@ -9,6 +9,7 @@ mod discount_policy;
 mod error;
 mod event;
 mod offering;
+mod operator;
 mod price;
 mod pricing;
 mod reference;

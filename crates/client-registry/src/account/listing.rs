@@ -21,15 +21,7 @@ const EXPORT_PAGE: i32 = 500;
 impl AccountRpc {
     /// A page of the accounts that the caller may see.
     pub(super) async fn page(&self, call: &Call, request: &ListAccountsRequest) -> Result<ListAccountsResponse, Error> {
-        let query = LISTING.query(&PageRequest {
-            page_size: request.page_size,
-            page_token: &request.page_token,
-            filter: &request.filter,
-            order_by: &request.order_by,
-            show_deleted: request.show_deleted,
-            with_total: request.with_total,
-            bound: &[&request.territory_code],
-        })?;
+        let query = LISTING.query(&PageRequest::of(request, &[&request.territory_code]))?;
         let sight = self.sight(call);
         let within = self.resources.within(&sight.scope, &request.territory_code)?;
         if request.order_by.starts_with("create_time") && !within.is_everything() {

@@ -79,15 +79,7 @@ impl AccountManagerService for AccountManagerRpc {
         request: Request<ListAccountManagersRequest>,
     ) -> Result<Response<ListAccountManagersResponse>, Status> {
         let (call, request) = Call::open(request)?;
-        let query = store::LISTING.query(&PageRequest {
-            page_size: request.page_size,
-            page_token: &request.page_token,
-            filter: &request.filter,
-            order_by: &request.order_by,
-            show_deleted: request.show_deleted,
-            with_total: request.with_total,
-            bound: &[&request.territory_code],
-        })?;
+        let query = store::LISTING.query(&PageRequest::of(&request, &[&request.territory_code]))?;
         let sight = self.sight(&call);
         let page = self.resources.page::<Row>(&sight.scope, &request.territory_code, query).await?;
         Ok(Response::new(ListAccountManagersResponse {

@@ -79,15 +79,7 @@ impl HandOverService for HandOverRpc {
         request: Request<ListHandOversRequest>,
     ) -> Result<Response<ListHandOversResponse>, Status> {
         let (call, request) = Call::open(request)?;
-        let query = store::LISTING.query(&PageRequest {
-            page_size: request.page_size,
-            page_token: &request.page_token,
-            filter: &request.filter,
-            order_by: &request.order_by,
-            show_deleted: false,
-            with_total: request.with_total,
-            bound: &[&request.territory_code],
-        })?;
+        let query = store::LISTING.query(&PageRequest::of(&request, &[&request.territory_code]))?;
         let page = self.resources.page::<Row>(&self.resources.scope(&call), &request.territory_code, query).await?;
         Ok(Response::new(ListHandOversResponse {
             hand_overs: page.rows.iter().map(convert::wire).collect(),

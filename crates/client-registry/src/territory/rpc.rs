@@ -81,15 +81,7 @@ impl TerritoryService for TerritoryRpc {
         request: Request<ListTerritoriesRequest>,
     ) -> Result<Response<ListTerritoriesResponse>, Status> {
         let (call, request) = Call::open(request)?;
-        let query = store::LISTING.query(&PageRequest {
-            page_size: request.page_size,
-            page_token: &request.page_token,
-            filter: &request.filter,
-            order_by: &request.order_by,
-            show_deleted: false,
-            with_total: request.with_total,
-            bound: &[&request.under_code],
-        })?;
+        let query = store::LISTING.query(&PageRequest::of(&request, &[&request.under_code]))?;
         let scope = self.resources.scope(&call);
         let page = self.resources.page(&scope, &request.under_code, query).await?;
         Ok(Response::new(ListTerritoriesResponse {

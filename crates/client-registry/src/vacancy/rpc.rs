@@ -72,15 +72,7 @@ impl VacancyService for VacancyRpc {
         request: Request<ListVacantAccountsRequest>,
     ) -> Result<Response<ListVacantAccountsResponse>, Status> {
         let (call, request) = Call::open(request)?;
-        let query = store::LISTING.query(&PageRequest {
-            page_size: request.page_size,
-            page_token: &request.page_token,
-            filter: &request.filter,
-            order_by: &request.order_by,
-            show_deleted: false,
-            with_total: request.with_total,
-            bound: &[&request.territory_code],
-        })?;
+        let query = store::LISTING.query(&PageRequest::of(&request, &[&request.territory_code]))?;
         let mut connection = self.resources.connection().await?;
         let policy = policies::store::get(&mut connection).await?;
         connection.release();

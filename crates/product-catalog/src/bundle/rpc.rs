@@ -15,7 +15,7 @@ use tonic::{Request, Response, Status};
 
 use super::model::Bundle as Row;
 use super::{convert, store};
-use crate::error::check_operator_wide;
+use crate::operator;
 use crate::reference;
 use crate::value::Key;
 
@@ -37,8 +37,7 @@ impl BundleService for BundleRpc {
         &self,
         request: Request<CreateBundleRequest>,
     ) -> Result<Response<CreateBundleResponse>, Status> {
-        let (call, request) = Call::open(request)?;
-        check_operator_wide(&self.resources, &call)?;
+        let (call, request) = operator::open(&self.resources, request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let patch = convert::creation(request.bundle)?;
         let id = guanxi_db::new_id(call.now);
@@ -69,15 +68,7 @@ impl BundleService for BundleRpc {
         request: Request<ListBundlesRequest>,
     ) -> Result<Response<ListBundlesResponse>, Status> {
         let (_call, request) = Call::open(request)?;
-        let query = store::LISTING.query(&PageRequest {
-            page_size: request.page_size,
-            page_token: &request.page_token,
-            filter: &request.filter,
-            order_by: &request.order_by,
-            show_deleted: request.show_deleted,
-            with_total: request.with_total,
-            bound: &[],
-        })?;
+        let query = store::LISTING.query(&PageRequest::of(&request, &[]))?;
         let page = self.resources.page::<Row>(&Scope::everything(), "", query).await?;
         Ok(Response::new(ListBundlesResponse {
             bundles: page.rows.iter().map(convert::wire).collect(),
@@ -90,8 +81,7 @@ impl BundleService for BundleRpc {
         &self,
         request: Request<UpdateBundleRequest>,
     ) -> Result<Response<UpdateBundleResponse>, Status> {
-        let (call, request) = Call::open(request)?;
-        check_operator_wide(&self.resources, &call)?;
+        let (call, request) = operator::open(&self.resources, request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let update = convert::update(request)?;
         let mut transaction = self.resources.begin().await?;
@@ -110,8 +100,7 @@ impl BundleService for BundleRpc {
         &self,
         request: Request<PublishBundleRequest>,
     ) -> Result<Response<PublishBundleResponse>, Status> {
-        let (call, request) = Call::open(request)?;
-        check_operator_wide(&self.resources, &call)?;
+        let (call, request) = operator::open(&self.resources, request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let id = parse_id("id", &request.id)?;
         let mut transaction = self.resources.begin().await?;
@@ -127,8 +116,7 @@ impl BundleService for BundleRpc {
         &self,
         request: Request<RetireBundleRequest>,
     ) -> Result<Response<RetireBundleResponse>, Status> {
-        let (call, request) = Call::open(request)?;
-        check_operator_wide(&self.resources, &call)?;
+        let (call, request) = operator::open(&self.resources, request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let id = parse_id("id", &request.id)?;
         let mut transaction = self.resources.begin().await?;
@@ -143,8 +131,7 @@ impl BundleService for BundleRpc {
         &self,
         request: Request<DeleteBundleRequest>,
     ) -> Result<Response<DeleteBundleResponse>, Status> {
-        let (call, request) = Call::open(request)?;
-        check_operator_wide(&self.resources, &call)?;
+        let (call, request) = operator::open(&self.resources, request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let id = parse_id("id", &request.id)?;
         let mut transaction = self.resources.begin().await?;
@@ -159,8 +146,7 @@ impl BundleService for BundleRpc {
         &self,
         request: Request<UndeleteBundleRequest>,
     ) -> Result<Response<UndeleteBundleResponse>, Status> {
-        let (call, request) = Call::open(request)?;
-        check_operator_wide(&self.resources, &call)?;
+        let (call, request) = operator::open(&self.resources, request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let id = parse_id("id", &request.id)?;
         let mut transaction = self.resources.begin().await?;

@@ -15,7 +15,7 @@ use tonic::{Request, Response, Status};
 
 use super::model::Category as Row;
 use super::{convert, store};
-use crate::error::check_operator_wide;
+use crate::operator;
 use crate::value::Key;
 
 /// Serves categories.
@@ -28,13 +28,6 @@ impl CategoryRpc {
     pub(crate) fn new(resources: Resources) -> Self {
         Self { resources }
     }
-
-    /// Opens a call that changes the catalog.
-    fn open<T>(&self, request: Request<T>) -> Result<(Call, T), Error> {
-        let (call, request) = Call::open(request)?;
-        check_operator_wide(&self.resources, &call)?;
-        Ok((call, request))
-    }
 }
 
 #[tonic::async_trait]
@@ -43,7 +36,7 @@ impl CategoryService for CategoryRpc {
         &self,
         request: Request<CreateCategoryRequest>,
     ) -> Result<Response<CreateCategoryResponse>, Status> {
-        let (call, request) = self.open(request)?;
+        let (call, request) = operator::open(&self.resources, request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let (parent_code, patch) = convert::creation(request.category)?;
         let make = async |transaction: &mut Transaction, id| {
@@ -93,7 +86,7 @@ impl CategoryService for CategoryRpc {
         &self,
         request: Request<UpdateCategoryRequest>,
     ) -> Result<Response<UpdateCategoryResponse>, Status> {
-        let (call, request) = self.open(request)?;
+        let (call, request) = operator::open(&self.resources, request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let update = convert::update(request)?;
         let updated = self.resources.update(&call, key, &Sight::everywhere(), "category.updated", update).await?;
@@ -104,7 +97,7 @@ impl CategoryService for CategoryRpc {
         &self,
         request: Request<DeleteCategoryRequest>,
     ) -> Result<Response<DeleteCategoryResponse>, Status> {
-        let (call, request) = self.open(request)?;
+        let (call, request) = operator::open(&self.resources, request)?;
         let rule = async |transaction: &mut Transaction, category: &Row| {
             store::check_empty(transaction, &category.code).await?;
             category.deleted(call.now)
@@ -117,7 +110,7 @@ impl CategoryService for CategoryRpc {
         &self,
         request: Request<UndeleteCategoryRequest>,
     ) -> Result<Response<UndeleteCategoryResponse>, Status> {
-        let (call, request) = self.open(request)?;
+        let (call, request) = operator::open(&self.resources, request)?;
         let rule = async |transaction: &mut Transaction, category: &Row| {
             if let Some(parent_code) = &category.parent_code {
                 store::lock_parent(transaction, parent_code).await?;

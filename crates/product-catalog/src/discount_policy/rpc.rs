@@ -17,7 +17,7 @@ use tonic::{Request, Response, Status};
 
 use super::model::{DiscountPolicy as Row, Key};
 use super::{convert, store};
-use crate::error::check_operator_wide;
+use crate::operator;
 use crate::reference;
 
 /// Serves discount policies.
@@ -64,8 +64,7 @@ impl DiscountPolicyService for DiscountPolicyRpc {
         &self,
         request: Request<CreateDiscountPolicyRequest>,
     ) -> Result<Response<CreateDiscountPolicyResponse>, Status> {
-        let (call, request) = Call::open(request)?;
-        check_operator_wide(&self.resources, &call)?;
+        let (call, request) = operator::open(&self.resources, request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let (category_code, patch) = convert::creation(request.discount_policy)?;
         let id = guanxi_db::new_id(call.now);
@@ -102,15 +101,7 @@ impl DiscountPolicyService for DiscountPolicyRpc {
         request: Request<ListDiscountPoliciesRequest>,
     ) -> Result<Response<ListDiscountPoliciesResponse>, Status> {
         let (_call, request) = Call::open(request)?;
-        let query = store::LISTING.query(&PageRequest {
-            page_size: request.page_size,
-            page_token: &request.page_token,
-            filter: &request.filter,
-            order_by: &request.order_by,
-            show_deleted: request.show_deleted,
-            with_total: request.with_total,
-            bound: &[],
-        })?;
+        let query = store::LISTING.query(&PageRequest::of(&request, &[]))?;
         let page = self.resources.page::<Row>(&Scope::everything(), "", query).await?;
         Ok(Response::new(ListDiscountPoliciesResponse {
             discount_policies: page.rows.iter().map(convert::wire).collect(),
@@ -123,8 +114,7 @@ impl DiscountPolicyService for DiscountPolicyRpc {
         &self,
         request: Request<UpdateDiscountPolicyRequest>,
     ) -> Result<Response<UpdateDiscountPolicyResponse>, Status> {
-        let (call, request) = Call::open(request)?;
-        check_operator_wide(&self.resources, &call)?;
+        let (call, request) = operator::open(&self.resources, request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let update = convert::update(request)?;
         let mut transaction = self.resources.begin().await?;
@@ -140,8 +130,7 @@ impl DiscountPolicyService for DiscountPolicyRpc {
         &self,
         request: Request<DeleteDiscountPolicyRequest>,
     ) -> Result<Response<DeleteDiscountPolicyResponse>, Status> {
-        let (call, request) = Call::open(request)?;
-        check_operator_wide(&self.resources, &call)?;
+        let (call, request) = operator::open(&self.resources, request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let id = parse_id("id", &request.id)?;
         let mut transaction = self.resources.begin().await?;
@@ -157,8 +146,7 @@ impl DiscountPolicyService for DiscountPolicyRpc {
         &self,
         request: Request<UndeleteDiscountPolicyRequest>,
     ) -> Result<Response<UndeleteDiscountPolicyResponse>, Status> {
-        let (call, request) = Call::open(request)?;
-        check_operator_wide(&self.resources, &call)?;
+        let (call, request) = operator::open(&self.resources, request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let id = parse_id("id", &request.id)?;
         let mut transaction = self.resources.begin().await?;

@@ -14,7 +14,7 @@ use tonic::{Request, Response, Status};
 
 use super::model::{self, Offering as Row, State};
 use super::{convert, reference, store};
-use crate::error::check_operator_wide;
+use crate::operator;
 use crate::value::{self, Key};
 
 /// Serves offerings.
@@ -35,8 +35,7 @@ impl OfferingService for OfferingRpc {
         &self,
         request: Request<CreateOfferingRequest>,
     ) -> Result<Response<CreateOfferingResponse>, Status> {
-        let (call, request) = Call::open(request)?;
-        check_operator_wide(&self.resources, &call)?;
+        let (call, request) = operator::open(&self.resources, request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let patch = convert::creation(request.offering)?;
         let id = guanxi_db::new_id(call.now);
@@ -75,15 +74,7 @@ impl OfferingService for OfferingRpc {
         request: Request<ListOfferingsRequest>,
     ) -> Result<Response<ListOfferingsResponse>, Status> {
         let (_, request) = Call::open(request)?;
-        let query = store::LISTING.query(&PageRequest {
-            page_size: request.page_size,
-            page_token: &request.page_token,
-            filter: &request.filter,
-            order_by: &request.order_by,
-            show_deleted: request.show_deleted,
-            with_total: request.with_total,
-            bound: &[],
-        })?;
+        let query = store::LISTING.query(&PageRequest::of(&request, &[]))?;
         let mut connection = self.resources.connection().await?;
         let page = query.fetch::<Row>(&mut connection, &[]).await.map_err(Error::from)?;
         connection.release();
@@ -98,8 +89,7 @@ impl OfferingService for OfferingRpc {
         &self,
         request: Request<UpdateOfferingRequest>,
     ) -> Result<Response<UpdateOfferingResponse>, Status> {
-        let (call, request) = Call::open(request)?;
-        check_operator_wide(&self.resources, &call)?;
+        let (call, request) = operator::open(&self.resources, request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let update = convert::update(request)?;
         let mut transaction = self.resources.begin().await?;
@@ -117,8 +107,7 @@ impl OfferingService for OfferingRpc {
         &self,
         request: Request<ReviseOfferingRequest>,
     ) -> Result<Response<ReviseOfferingResponse>, Status> {
-        let (call, request) = Call::open(request)?;
-        check_operator_wide(&self.resources, &call)?;
+        let (call, request) = operator::open(&self.resources, request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let code = value::code("code", &request.code)?;
         let id = guanxi_db::new_id(call.now);
@@ -142,8 +131,7 @@ impl OfferingService for OfferingRpc {
         &self,
         request: Request<PublishOfferingRequest>,
     ) -> Result<Response<PublishOfferingResponse>, Status> {
-        let (call, request) = Call::open(request)?;
-        check_operator_wide(&self.resources, &call)?;
+        let (call, request) = operator::open(&self.resources, request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let (id, paths) = (parse_id("id", &request.id)?, self.resources.paths());
         let mut transaction = self.resources.begin().await?;
@@ -165,8 +153,7 @@ impl OfferingService for OfferingRpc {
         &self,
         request: Request<RetireOfferingRequest>,
     ) -> Result<Response<RetireOfferingResponse>, Status> {
-        let (call, request) = Call::open(request)?;
-        check_operator_wide(&self.resources, &call)?;
+        let (call, request) = operator::open(&self.resources, request)?;
         let request_key = call.request_key(&request.request_id, &request)?;
         let etag = request.etag.clone();
         let (key, successor) = convert::retirement(request)?;
@@ -200,8 +187,7 @@ impl OfferingService for OfferingRpc {
         &self,
         request: Request<DeleteOfferingRequest>,
     ) -> Result<Response<DeleteOfferingResponse>, Status> {
-        let (call, request) = Call::open(request)?;
-        check_operator_wide(&self.resources, &call)?;
+        let (call, request) = operator::open(&self.resources, request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let id = parse_id("id", &request.id)?;
         let mut transaction = self.resources.begin().await?;
@@ -221,8 +207,7 @@ impl OfferingService for OfferingRpc {
         &self,
         request: Request<UndeleteOfferingRequest>,
     ) -> Result<Response<UndeleteOfferingResponse>, Status> {
-        let (call, request) = Call::open(request)?;
-        check_operator_wide(&self.resources, &call)?;
+        let (call, request) = operator::open(&self.resources, request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let id = parse_id("id", &request.id)?;
         let mut transaction = self.resources.begin().await?;

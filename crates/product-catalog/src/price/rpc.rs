@@ -16,7 +16,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::model::Price as Row;
 use super::{convert, store};
-use crate::error::check_operator_wide;
+use crate::operator;
 use crate::reference;
 
 /// Serves prices.
@@ -43,8 +43,7 @@ impl PriceService for PriceRpc {
         &self,
         request: Request<CreatePriceRequest>,
     ) -> Result<Response<CreatePriceResponse>, Status> {
-        let (call, request) = Call::open(request)?;
-        check_operator_wide(&self.resources, &call)?;
+        let (call, request) = operator::open(&self.resources, request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let price = convert::creation(request.price, guanxi_db::new_id(call.now), call.now)?;
         let mut transaction = self.resources.begin().await?;
@@ -73,15 +72,7 @@ impl PriceService for PriceRpc {
 
     async fn list_prices(&self, request: Request<ListPricesRequest>) -> Result<Response<ListPricesResponse>, Status> {
         let (_call, request) = Call::open(request)?;
-        let query = store::LISTING.query(&PageRequest {
-            page_size: request.page_size,
-            page_token: &request.page_token,
-            filter: &request.filter,
-            order_by: &request.order_by,
-            show_deleted: request.show_deleted,
-            with_total: request.with_total,
-            bound: &[],
-        })?;
+        let query = store::LISTING.query(&PageRequest::of(&request, &[]))?;
         let page = self.resources.page::<Row>(&Scope::everything(), "", query).await?;
         Ok(Response::new(ListPricesResponse {
             prices: page.rows.iter().map(convert::wire).collect(),
@@ -94,8 +85,7 @@ impl PriceService for PriceRpc {
         &self,
         request: Request<UpdatePriceRequest>,
     ) -> Result<Response<UpdatePriceResponse>, Status> {
-        let (call, request) = Call::open(request)?;
-        check_operator_wide(&self.resources, &call)?;
+        let (call, request) = operator::open(&self.resources, request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let update = convert::Update::try_from(request)?;
         let mut transaction = self.resources.begin().await?;
@@ -115,8 +105,7 @@ impl PriceService for PriceRpc {
         &self,
         request: Request<DeletePriceRequest>,
     ) -> Result<Response<DeletePriceResponse>, Status> {
-        let (call, request) = Call::open(request)?;
-        check_operator_wide(&self.resources, &call)?;
+        let (call, request) = operator::open(&self.resources, request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let id = parse_id("id", &request.id)?;
         let mut transaction = self.resources.begin().await?;
@@ -131,8 +120,7 @@ impl PriceService for PriceRpc {
         &self,
         request: Request<UndeletePriceRequest>,
     ) -> Result<Response<UndeletePriceResponse>, Status> {
-        let (call, request) = Call::open(request)?;
-        check_operator_wide(&self.resources, &call)?;
+        let (call, request) = operator::open(&self.resources, request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let id = parse_id("id", &request.id)?;
         let mut transaction = self.resources.begin().await?;
@@ -154,8 +142,7 @@ impl PriceService for PriceRpc {
         &self,
         request: Request<Streaming<ImportPricesRequest>>,
     ) -> Result<Response<Self::ImportPricesStream>, Status> {
-        let (call, stream) = Call::open(request)?;
-        check_operator_wide(&self.resources, &call)?;
+        let (call, stream) = operator::open(&self.resources, request)?;
         Ok(Response::new(guanxi_resource::import(self.resources.clone(), self.clone(), &call, stream)))
     }
 }

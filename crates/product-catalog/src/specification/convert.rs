@@ -6,10 +6,9 @@ use guanxi_proto::errors::v1::ErrorReason;
 use guanxi_proto::product_catalog::v1::{
     self as pb, ErrorReason as OwnReason, SpecificationChange, UpdateSpecificationRequest, get_specification_request,
 };
-use guanxi_resource::Error;
+use guanxi_resource::{Deletable, Error, Update};
 use rust_decimal::Decimal;
 use sqlx::types::Json;
-use uuid::Uuid;
 
 use super::model::{self, Characteristic, CharacteristicKind, Dependency, Specification, Wrong};
 use crate::error::reason;
@@ -80,35 +79,24 @@ pub(super) fn creation(
     fields.finish(Some(patch))
 }
 
-/// A checked update.
-pub(super) struct Update<P> {
-    pub(super) id: Uuid,
-    pub(super) etag: String,
-    patch: P,
-}
-
 /// Reads an update.
 pub(super) fn update(
     request: UpdateSpecificationRequest,
-) -> Result<Update<impl FnOnce(Specification) -> Specification>, Violations> {
+) -> Result<Update<impl FnOnce(&Specification) -> Result<Specification, Error>>, Violations> {
     let sent = request.specification.ok_or_else(|| Violation::required("specification"))?;
     let mut fields = Fields::of_update("specification", request.update_mask);
     let (id, etag) = (fields.keep(parse_id("specification.id", &sent.id)), sent.etag.clone());
     let patch = patch(&mut fields, sent);
-    fields.finish(id.map(|id| Update { id, etag, patch }))
-}
-
-impl<P: FnOnce(Specification) -> Specification> Update<P> {
-    /// The specification as the update wants it.
-    pub(super) fn apply(self, before: &Specification) -> Result<Specification, Error> {
+    let patch = move |before: &Specification| {
         before.check_live()?;
-        let after = (self.patch)(before.clone());
+        let after = patch(before.clone());
         if after.code != before.code {
             let immutable = Violation::new("specification.code", ErrorReason::Immutable);
             return Err(immutable.with("value", &before.code).into());
         }
         Ok(after)
-    }
+    };
+    fields.finish(id.map(|id| Update { id, etag, patch }))
 }
 
 fn patch(fields: &mut Fields, sent: pb::Specification) -> impl FnOnce(Specification) -> Specification + use<> {

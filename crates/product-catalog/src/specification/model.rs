@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use guanxi_resource::{Error, Resource, Stamp};
+use guanxi_resource::{Deletable, Resource, Stamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
@@ -183,33 +183,23 @@ impl Specification {
             delete_time: None,
         }
     }
-
-    /// Refuses a change of a deleted specification.
-    pub(super) fn check_live(&self) -> Result<(), Error> {
-        if self.delete_time.is_some() {
-            return Err(Error::StateForbids { state: "DELETED", expected: "LIVE" });
-        }
-        Ok(())
-    }
-
-    /// Live → deleted.
-    pub(super) fn deleted(&self, now: OffsetDateTime) -> Result<Self, Error> {
-        self.check_live()?;
-        Ok(Self { delete_time: Some(now), ..self.clone() })
-    }
-
-    /// Deleted → live.
-    pub(super) fn undeleted(&self) -> Result<Self, Error> {
-        if self.delete_time.is_none() {
-            return Err(Error::StateForbids { state: "LIVE", expected: "DELETED" });
-        }
-        Ok(Self { delete_time: None, ..self.clone() })
-    }
 }
 
 impl Resource for Specification {
     fn stamp(&mut self) -> Stamp<'_> {
         Stamp { id: self.id, version: &mut self.version, update_time: &mut self.update_time }
+    }
+}
+
+impl Deletable for Specification {
+    const LIVE: &'static str = "LIVE";
+
+    fn delete_time(&self) -> Option<OffsetDateTime> {
+        self.delete_time
+    }
+
+    fn set_delete_time(&mut self, time: Option<OffsetDateTime>) {
+        self.delete_time = time;
     }
 }
 

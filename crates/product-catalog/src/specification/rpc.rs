@@ -1,7 +1,8 @@
 //! The methods.
 
+use guanxi_db::Transaction;
 use guanxi_filter::PageRequest;
-use guanxi_grpc::{Call, parse_id};
+use guanxi_grpc::Call;
 use guanxi_proto::product_catalog::v1::specification_service_server::SpecificationService;
 use guanxi_proto::product_catalog::v1::{
     CreateSpecificationRequest, CreateSpecificationResponse, DeleteSpecificationRequest, DeleteSpecificationResponse,
@@ -9,13 +10,12 @@ use guanxi_proto::product_catalog::v1::{
     UndeleteSpecificationRequest, UndeleteSpecificationResponse, UpdateSpecificationRequest,
     UpdateSpecificationResponse,
 };
-use guanxi_resource::Resources;
+use guanxi_resource::{Deletable, Error, Resources, Sight};
 use tonic::{Request, Response, Status};
 
 use super::model::Specification as Row;
 use super::{convert, store};
-use crate::error::check_operator_wide;
-use crate::value::Key;
+use crate::operator;
 
 /// Serves specifications.
 #[derive(Clone)]
@@ -35,21 +35,12 @@ impl SpecificationService for SpecificationRpc {
         &self,
         request: Request<CreateSpecificationRequest>,
     ) -> Result<Response<CreateSpecificationResponse>, Status> {
-        let (call, request) = Call::open(request)?;
-        check_operator_wide(&self.resources, &call)?;
+        let (call, request) = operator::open(&self.resources, request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let patch = convert::creation(request.specification)?;
-        let id = guanxi_db::new_id(call.now);
-        let mut transaction = self.resources.begin().await?;
-        if let Some(first) = self.resources.claim(&mut transaction, key.as_ref(), id, call.now).await? {
-            let specification = Some(convert::wire(&store::get(&mut transaction, &Key::Id(first)).await?));
-            return Ok(Response::new(CreateSpecificationResponse { specification, position: 0 }));
-        }
-        let specification = patch(Row::blank(id, call.now));
-        store::save(&mut transaction, &specification).await?;
-        let event = convert::event("specification.created", None, &specification);
-        let position = self.resources.commit(transaction, &call, vec![event]).await?;
-        Ok(Response::new(CreateSpecificationResponse { specification: Some(convert::wire(&specification)), position }))
+        let make = async |_: &mut Transaction, id| Ok(patch(Row::blank(id, call.now)));
+        let created = self.resources.create(&call, key, &Sight::everywhere(), "specification.created", make).await?;
+        Ok(Response::new(CreateSpecificationResponse { specification: Some(created.0), position: created.1 }))
     }
 
     async fn get_specification(
@@ -69,17 +60,9 @@ impl SpecificationService for SpecificationRpc {
         request: Request<ListSpecificationsRequest>,
     ) -> Result<Response<ListSpecificationsResponse>, Status> {
         let (_, request) = Call::open(request)?;
-        let query = store::LISTING.query(&PageRequest {
-            page_size: request.page_size,
-            page_token: &request.page_token,
-            filter: &request.filter,
-            order_by: &request.order_by,
-            show_deleted: request.show_deleted,
-            with_total: request.with_total,
-            bound: &[],
-        })?;
+        let query = store::LISTING.query(&PageRequest::of(&request, &[]))?;
         let mut connection = self.resources.connection().await?;
-        let page = query.fetch::<Row>(&mut connection, &[]).await.map_err(guanxi_resource::Error::from)?;
+        let page = query.fetch::<Row>(&mut connection, &[]).await.map_err(Error::from)?;
         connection.release();
         Ok(Response::new(ListSpecificationsResponse {
             specifications: page.rows.iter().map(convert::wire).collect(),
@@ -92,53 +75,34 @@ impl SpecificationService for SpecificationRpc {
         &self,
         request: Request<UpdateSpecificationRequest>,
     ) -> Result<Response<UpdateSpecificationResponse>, Status> {
-        let (call, request) = Call::open(request)?;
-        check_operator_wide(&self.resources, &call)?;
+        let (call, request) = operator::open(&self.resources, request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let update = convert::update(request)?;
-        let mut transaction = self.resources.begin().await?;
-        let before = store::lock(&mut transaction, update.id).await?;
-        let mut change = self.resources.change(&call, key, &update.etag, transaction, before).await?;
-        change.decide(|specification| update.apply(specification))?;
-        let (specification, position) = change.finish("specification.updated", store::save, convert::event).await?;
-        Ok(Response::new(UpdateSpecificationResponse { specification: Some(convert::wire(&specification)), position }))
+        let updated = self.resources.update(&call, key, &Sight::everywhere(), "specification.updated", update).await?;
+        Ok(Response::new(UpdateSpecificationResponse { specification: Some(updated.0), position: updated.1 }))
     }
 
     async fn delete_specification(
         &self,
         request: Request<DeleteSpecificationRequest>,
     ) -> Result<Response<DeleteSpecificationResponse>, Status> {
-        let (call, request) = Call::open(request)?;
-        check_operator_wide(&self.resources, &call)?;
-        let key = call.request_key(&request.request_id, &request)?;
-        let id = parse_id("id", &request.id)?;
-        let mut transaction = self.resources.begin().await?;
-        let before = store::lock(&mut transaction, id).await?;
-        let mut change = self.resources.change(&call, key, &request.etag, transaction, before).await?;
-        if !change.repeats {
-            change.after = change.before.deleted(call.now)?;
-            store::check_unneeded(&mut change.transaction, &change.before.code).await?;
-        }
-        let (specification, position) = change.finish("specification.deleted", store::save, convert::event).await?;
-        Ok(Response::new(DeleteSpecificationResponse { specification: Some(convert::wire(&specification)), position }))
+        let (call, request) = operator::open(&self.resources, request)?;
+        let rule = async |transaction: &mut Transaction, specification: &Row| {
+            store::check_unneeded(transaction, &specification.code).await?;
+            specification.deleted(call.now)
+        };
+        let deleted =
+            self.resources.alter(&call, &request, &Sight::everywhere(), "specification.deleted", rule).await?;
+        Ok(Response::new(DeleteSpecificationResponse { specification: Some(deleted.0), position: deleted.1 }))
     }
 
     async fn undelete_specification(
         &self,
         request: Request<UndeleteSpecificationRequest>,
     ) -> Result<Response<UndeleteSpecificationResponse>, Status> {
-        let (call, request) = Call::open(request)?;
-        check_operator_wide(&self.resources, &call)?;
-        let key = call.request_key(&request.request_id, &request)?;
-        let id = parse_id("id", &request.id)?;
-        let mut transaction = self.resources.begin().await?;
-        let before = store::lock(&mut transaction, id).await?;
-        let mut change = self.resources.change(&call, key, &request.etag, transaction, before).await?;
-        change.decide(Row::undeleted)?;
-        let (specification, position) = change.finish("specification.undeleted", store::save, convert::event).await?;
-        Ok(Response::new(UndeleteSpecificationResponse {
-            specification: Some(convert::wire(&specification)),
-            position,
-        }))
+        let (call, request) = operator::open(&self.resources, request)?;
+        let rule = async |_: &mut Transaction, specification: &Row| specification.undeleted();
+        let live = self.resources.alter(&call, &request, &Sight::everywhere(), "specification.undeleted", rule).await?;
+        Ok(Response::new(UndeleteSpecificationResponse { specification: Some(live.0), position: live.1 }))
     }
 }

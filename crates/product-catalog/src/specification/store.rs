@@ -1,19 +1,73 @@
 //! SQL of specifications.
 
 use guanxi_db::PgConnection;
+use guanxi_events::NewEvent;
 use guanxi_filter::{Field, Kind, Listing, Order};
-use guanxi_proto::product_catalog::v1::ErrorReason;
-use guanxi_resource::Error;
+use guanxi_proto::product_catalog::v1::{self as pb, ErrorReason};
+use guanxi_resource::{Error, Noun, Sight};
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use super::convert;
 use super::model::{Characteristic, Specification};
 use crate::error::precondition;
 use crate::value::Key;
 
-/// The specification of a key, or the refusal that there is none.
-pub(super) async fn get(connection: &mut PgConnection, key: &Key) -> Result<Specification, Error> {
-    let (id, code, value) = key.parts();
+impl Noun for Specification {
+    const NAME: &'static str = "specification";
+    type Message = pb::Specification;
+
+    fn territory_path(&self) -> Option<&str> {
+        None
+    }
+
+    fn message(&self, _: &Sight) -> pb::Specification {
+        convert::wire(self)
+    }
+
+    fn event(kind: &'static str, before: Option<&Self>, after: &Self) -> NewEvent {
+        convert::event(kind, before, after)
+    }
+
+    async fn find(connection: &mut PgConnection, id: Uuid) -> Result<Option<Self>, Error> {
+        find(connection, Some(id), None).await
+    }
+
+    async fn lock(connection: &mut PgConnection, id: Uuid) -> Result<(), Error> {
+        let locked =
+            sqlx::query_scalar!("select id from product_catalog.specification where id = $1 for no key update", id);
+        locked.fetch_optional(connection).await?;
+        Ok(())
+    }
+
+    async fn save(connection: &mut PgConnection, specification: &Self) -> Result<(), Error> {
+        let saved = sqlx::query_scalar!(
+            "insert into product_catalog.specification (id, code, name_zh, name_en, characteristics, version, create_time, \
+         update_time, delete_time) \
+         select id, code, name_zh, name_en, characteristics, version, create_time, update_time, delete_time \
+         from jsonb_to_record($1) as new (id uuid, code text, name_zh text, name_en text, characteristics jsonb, version bigint, \
+         create_time timestamptz, update_time timestamptz, delete_time timestamptz) \
+         on conflict (id) do update set name_zh = excluded.name_zh, name_en = excluded.name_en, \
+         characteristics = excluded.characteristics, version = excluded.version, update_time = excluded.update_time, \
+         delete_time = excluded.delete_time \
+         returning id",
+            Json(specification) as _,
+        )
+        .fetch_one(connection)
+        .await;
+        let taken = |error: sqlx::Error| {
+            Error::from(error).or_exists("specification_code_key", "specification", "code", &specification.code)
+        };
+        saved.map(|_id| ()).map_err(taken)
+    }
+}
+
+/// The specification of an id or a code.
+async fn find(
+    connection: &mut PgConnection,
+    id: Option<Uuid>,
+    code: Option<&str>,
+) -> Result<Option<Specification>, Error> {
     let found = sqlx::query_as!(
         Specification,
         r#"select id, code, name_zh, name_en, characteristics as "characteristics: Json<Vec<Characteristic>>", version,
@@ -22,15 +76,13 @@ pub(super) async fn get(connection: &mut PgConnection, key: &Key) -> Result<Spec
         id,
         code,
     );
-    found.fetch_optional(connection).await?.ok_or(Error::NotFound { resource: "specification", value })
+    Ok(found.fetch_optional(connection).await?)
 }
 
-/// The specification of an id for a change of it.
-pub(super) async fn lock(connection: &mut PgConnection, id: Uuid) -> Result<Specification, Error> {
-    sqlx::query_scalar!("select id from product_catalog.specification where id = $1 for no key update", id)
-        .fetch_optional(&mut *connection)
-        .await?;
-    get(connection, &Key::Id(id)).await
+/// The specification of a key, or the refusal that there is none.
+pub(super) async fn get(connection: &mut PgConnection, key: &Key) -> Result<Specification, Error> {
+    let (id, code, value) = key.parts();
+    find(connection, id, code).await?.ok_or(Error::NotFound { resource: "specification", value })
 }
 
 /// What can be configured by a live specification, for whoever names it: it does not change until the transaction ends.
@@ -53,30 +105,6 @@ pub(super) async fn check_unneeded(connection: &mut PgConnection, code: &str) ->
     match needed_by.fetch_optional(connection).await? {
         Some(needed_by) => Err(precondition(ErrorReason::StillNeeded).with("needed_by", needed_by).into()),
         None => Ok(()),
-    }
-}
-
-/// Saves a new specification, or everything that can change of one that is locked.
-pub(super) async fn save(connection: &mut PgConnection, specification: &Specification) -> Result<(), Error> {
-    let saved = sqlx::query_scalar!(
-        "insert into product_catalog.specification (id, code, name_zh, name_en, characteristics, version, create_time, \
-         update_time, delete_time) \
-         select id, code, name_zh, name_en, characteristics, version, create_time, update_time, delete_time \
-         from jsonb_to_record($1) as new (id uuid, code text, name_zh text, name_en text, characteristics jsonb, version bigint, \
-         create_time timestamptz, update_time timestamptz, delete_time timestamptz) \
-         on conflict (id) do update set name_zh = excluded.name_zh, name_en = excluded.name_en, \
-         characteristics = excluded.characteristics, version = excluded.version, update_time = excluded.update_time, \
-         delete_time = excluded.delete_time \
-         returning id",
-        Json(specification) as _,
-    )
-    .fetch_one(connection)
-    .await;
-    match saved.map_err(guanxi_db::Error::from) {
-        Err(error) if error.constraint() == Some("specification_code_key") => {
-            Err(Error::Exists { resource: "specification", field: "code", value: specification.code.clone() })
-        }
-        saved => Ok(saved.map(|_id| ())?),
     }
 }
 
