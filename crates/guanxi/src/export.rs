@@ -18,7 +18,7 @@ use time::format_description::well_known::Rfc3339;
 use tonic::transport::Channel;
 
 use crate::cluster::Target;
-use crate::import::{Accounts, Encoding, Noun, NounName, Territories, pair, request, token};
+use crate::import::{Accounts, Encoding, Noun, Territories, pair, request, token};
 use crate::service::Service;
 use crate::terminal::remark;
 use crate::wording::{self, Failure, Language, pick};
@@ -72,6 +72,13 @@ Examples:
   guanxi export account --territory 440300 --out shenzhen.csv
   guanxi export account --filter 'tier = TIER_A' --full --bom --out a.csv
   guanxi export territory --encoding gb18030 > territories.csv";
+
+/// What can be exported.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum NounName {
+    Territory,
+    Account,
+}
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum Format {

@@ -12,6 +12,7 @@ use tonic::{Request, Status, Streaming};
 
 use super::map::Values;
 use super::noun::{Field, Noun, Shape, number, truth};
+use crate::service::Service;
 use crate::wording::Language;
 
 /// The currency of an amount that comes without one.
@@ -21,7 +22,7 @@ const CURRENCY: &str = "CNY";
 pub(crate) struct Accounts;
 
 const fn field(path: &'static str, shape: Shape) -> Field {
-    Field { path, shape }
+    Field { root: "account.", path, shape }
 }
 
 impl Noun for Accounts {
@@ -29,6 +30,7 @@ impl Noun for Accounts {
     type Request = ImportAccountsRequest;
     type Response = ImportAccountsResponse;
     const NAME: &'static str = "account";
+    const SERVICE: Service = Service::ClientRegistry;
     const FIELDS: &'static [Field] = &[
         field("id", Shape::One),
         field("legal_name", Shape::One),

@@ -43,7 +43,6 @@ fn comma() -> char {
 /// A map whose lookups were read.
 #[derive(Debug)]
 pub(super) struct Map {
-    noun: &'static str,
     path: PathBuf,
     pub(super) encoding: Option<Encoding>,
     pub(super) delimiter: char,
@@ -101,7 +100,6 @@ impl Map {
         let mut digest = Sha256::new_with_prefix(text);
         reader.digests.iter().for_each(|lookup| digest.update(lookup));
         Ok(Self {
-            noun,
             path: path.to_owned(),
             encoding: map.encoding,
             delimiter: map.delimiter,
@@ -142,7 +140,7 @@ impl Map {
                 format!("the map {path} uses no column of {}; it has: {columns}", file.display()),
             ));
         }
-        Ok(BoundMap { noun: self.noun, fields, unused, language })
+        Ok(BoundMap { fields, unused, language })
     }
 }
 
@@ -207,7 +205,6 @@ impl Reader<'_> {
 
 /// A map with the columns of a file.
 pub(super) struct BoundMap<'a> {
-    noun: &'static str,
     fields: Vec<BoundField<'a>>,
     /// The columns that it does not use.
     pub(super) unused: Vec<String>,
@@ -249,7 +246,7 @@ impl BoundMap<'_> {
     pub(super) fn values(&self, cells: &[String]) -> Result<Values, Vec<RowViolation>> {
         let (mut values, mut wrong) = (Values::default(), Vec::new());
         for field in &self.fields {
-            if let Err(violation) = field.read(self.noun, cells, self.language, &mut values) {
+            if let Err(violation) = field.read(cells, self.language, &mut values) {
                 wrong.push(violation);
             }
         }
@@ -258,8 +255,8 @@ impl BoundMap<'_> {
 }
 
 impl BoundField<'_> {
-    fn read(&self, noun: &str, cells: &[String], language: Language, values: &mut Values) -> Result<(), RowViolation> {
-        let mut path = format!("{noun}.{}", self.field.path);
+    fn read(&self, cells: &[String], language: Language, values: &mut Values) -> Result<(), RowViolation> {
+        let mut path = format!("{}{}", self.field.root, self.field.path);
         if let Some(name) = self.name {
             path = format!("{path}.{name}");
         }

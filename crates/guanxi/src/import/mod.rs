@@ -1,4 +1,4 @@
-//! `guanxi import`: territories and accounts from a CSV file. docs/IMPORT.md tells the whole story.
+//! `guanxi import`: territories, accounts and prices from a CSV file. docs/IMPORT.md tells the whole story.
 
 mod account;
 mod cells;
@@ -7,6 +7,7 @@ mod lines;
 mod map;
 mod noun;
 mod number;
+mod price;
 mod records;
 mod report;
 mod send;
@@ -38,11 +39,12 @@ use crate::terminal::{remark, say};
 use crate::wording::{self, Failure, Language, pick};
 use file::Survey;
 use map::{BoundMap, Map};
+use price::Prices;
 use records::{Broken, Record, Records};
 use report::Report;
 use source::violation;
 
-/// Bring territories or accounts in from a CSV file.
+/// Bring territories, accounts or prices in from a CSV file.
 ///
 /// Good rows land, every other row is told with its number, its line and all reasons: exit code 0 if all rows landed, 2 if some
 /// were rejected, 1 if the import did not come to its end. The same file sent again is the same import: what has landed changes
@@ -54,7 +56,7 @@ pub(crate) struct Arguments {
     noun: NounName,
     /// CSV file with a header
     file: PathBuf,
-    /// Map that says which field comes from which column; see docs/IMPORT.md [default: the columns of `guanxi export`]
+    /// Map that says which field comes from which column; see docs/IMPORT.md [default: the columns of `guanxi export`, for prices those named as the fields]
     #[arg(long, value_name = "FILE")]
     map: Option<PathBuf>,
     /// Encoding of the file [default: that of the map, else utf-8]
@@ -63,7 +65,7 @@ pub(crate) struct Arguments {
     /// Judge every row, write nothing
     #[arg(long)]
     dry_run: bool,
-    /// What to do with a row whose territory or account is there already
+    /// What to do with a row whose territory, account or price is there already
     #[arg(long, default_value = "update")]
     mode: Mode,
     /// Name of the import [default: made of the file, the map and the mode, so that the same file is the same import]
@@ -92,13 +94,15 @@ const EXAMPLES: &str = "\
 Examples:
   guanxi import territory divisions.csv --map divisions.toml
   guanxi import account groups.csv --map boss.toml --encoding gb18030 --rejected rejected.csv
+  guanxi import price book.csv --map book.toml --dry-run
   guanxi import account accounts.csv --dry-run          (a file that `guanxi export account` wrote)";
 
-/// What can be imported and exported.
+/// What can be imported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum NounName {
+enum NounName {
     Territory,
     Account,
+    Price,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -138,6 +142,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     match arguments.noun {
         NounName::Territory => import::<Territories>(&arguments).await,
         NounName::Account => import::<Accounts>(&arguments).await,
+        NounName::Price => import::<Prices>(&arguments).await,
     }
 }
 
@@ -154,8 +159,8 @@ async fn import<N: Noun>(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     }
     let import_id = arguments.import_id.unwrap_or_else(|| import_id::<N>(&survey, &map, encoding, arguments.mode));
     let courier = Courier {
-        channel: arguments.target.connect(Service::ClientRegistry).await?,
-        token: &|| token(&arguments.target, Service::ClientRegistry, language),
+        channel: arguments.target.connect(N::SERVICE).await?,
+        token: &|| token(&arguments.target, N::SERVICE, language),
         import_id,
         mode: arguments.mode.wire(),
         dry_run: arguments.dry_run,

@@ -7,11 +7,14 @@ use tonic::{Request, Status, Streaming};
 
 use super::map::Values;
 use super::source::violation;
+use crate::service::Service;
 use crate::wording::{Language, pick};
 
 /// A field of a row that a map can fill.
 #[derive(Debug)]
 pub(crate) struct Field {
+    /// What stands before its path where violations name it, `account.` for example; nothing where the path is that of the row.
+    pub(crate) root: &'static str,
     /// Its path, as the API has it; the name of its column in an export too.
     pub(crate) path: &'static str,
     pub(crate) shape: Shape,
@@ -32,6 +35,8 @@ pub(crate) trait Noun: 'static {
     type Request: Send + 'static;
     type Response: Send;
     const NAME: &'static str;
+    /// Who takes the rows.
+    const SERVICE: Service;
     const FIELDS: &'static [Field];
     /// The map for files that an export wrote.
     const MAP: &'static str;
@@ -71,6 +76,30 @@ pub(super) fn number<N: std::str::FromStr>(
         wrong.push(violation(field, "FORMAT", pick(language, zh, en)));
     }
     number
+}
+
+/// The number of an enum's value, where there is one: `MONTHLY` as well as `CHARGE_KIND_MONTHLY`. 0 says nothing.
+pub(super) fn choice(
+    field: &str,
+    text: &str,
+    (prefix, known): (&str, &[&str]),
+    value: impl Fn(&str) -> Option<i32>,
+    language: Language,
+    wrong: &mut Vec<RowViolation>,
+) -> i32 {
+    if text.is_empty() {
+        return 0;
+    }
+    let name = text.to_uppercase();
+    let name = name.strip_prefix(prefix).unwrap_or(&name);
+    if let Some(value) = value(&format!("{prefix}{name}")).filter(|_| known.contains(&name)) {
+        return value;
+    }
+    let known = known.join(", ");
+    let zh = format!("没有“{text}”这个值，可用：{known}；文件用其他写法时请在映射中写 table。");
+    let en = format!("There is no value \"{text}\"; known: {known}. Say table = {{ … }} in the map for other words.");
+    wrong.push(violation(field, "UNKNOWN_VALUE", pick(language, zh, en)));
+    0
 }
 
 /// Yes or no, where it says either.

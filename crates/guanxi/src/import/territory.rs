@@ -12,13 +12,14 @@ use tonic::{Request, Status, Streaming};
 
 use super::map::Values;
 use super::noun::{Field, Noun, Shape};
+use crate::service::Service;
 use crate::wording::Language;
 
 /// Territories.
 pub(crate) struct Territories;
 
 const fn field(path: &'static str) -> Field {
-    Field { path, shape: Shape::One }
+    Field { root: "territory.", path, shape: Shape::One }
 }
 
 impl Noun for Territories {
@@ -26,6 +27,7 @@ impl Noun for Territories {
     type Request = ImportTerritoriesRequest;
     type Response = ImportTerritoriesResponse;
     const NAME: &'static str = "territory";
+    const SERVICE: Service = Service::ClientRegistry;
     const FIELDS: &'static [Field] =
         &[field("code"), field("name.zh"), field("name.en"), field("level"), field("parent_code")];
     const MAP: &'static str = include_str!("../../maps/territory.toml");

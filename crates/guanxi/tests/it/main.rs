@@ -9,6 +9,7 @@
 mod china;
 mod export;
 mod import;
+mod price;
 mod registry;
 mod resume;
 mod support;
