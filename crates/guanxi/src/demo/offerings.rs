@@ -11,22 +11,22 @@ use guanxi_proto::r#type::v1::LocalizedText;
 /// First day of the prices.
 const BEGIN: &str = "2025-01-01";
 
-fn name(zh: &str, en: &str) -> Option<LocalizedText> {
-    Some(LocalizedText { zh: zh.to_owned(), en: en.to_owned() })
+fn name(zh: &str, en: &str) -> LocalizedText {
+    LocalizedText { zh: zh.to_owned(), en: en.to_owned() }
 }
 
 /// The tree of categories, parents first.
 pub(super) fn categories() -> Vec<Category> {
     let top = |code: &str, zh: &str, en: &str, functional: FunctionalClass, strategic: StrategicClass| Category {
         code: code.to_owned(),
-        name: name(zh, en),
+        name: Some(name(zh, en)),
         functional_class: functional.into(),
         strategic_class: strategic.into(),
         ..Default::default()
     };
     let below = |parent: &str, code: &str, zh: &str, en: &str, strategic: StrategicClass| Category {
         code: code.to_owned(),
-        name: name(zh, en),
+        name: Some(name(zh, en)),
         parent_code: parent.to_owned(),
         strategic_class: strategic.into(),
         ..Default::default()
@@ -67,7 +67,7 @@ pub(super) fn specifications() -> Vec<Specification> {
     let number =
         |code: &str, zh: &str, en: &str, unit: &str, minimum: &str, maximum: &str, default: &str| Characteristic {
             code: code.to_owned(),
-            name: name(zh, en),
+            name: Some(name(zh, en)),
             kind: CharacteristicKind::Number.into(),
             unit: unit.to_owned(),
             minimum: minimum.to_owned(),
@@ -78,7 +78,7 @@ pub(super) fn specifications() -> Vec<Specification> {
         };
     let choice = |code: &str, zh: &str, en: &str, options: &[&str]| Characteristic {
         code: code.to_owned(),
-        name: name(zh, en),
+        name: Some(name(zh, en)),
         kind: CharacteristicKind::Enum.into(),
         options: options.iter().map(|option| (*option).to_owned()).collect(),
         default_value: options[0].to_owned(),
@@ -87,7 +87,7 @@ pub(super) fn specifications() -> Vec<Specification> {
     };
     let specification = |code: &str, zh: &str, en: &str, characteristics| Specification {
         code: code.to_owned(),
-        name: name(zh, en),
+        name: Some(name(zh, en)),
         characteristics,
         ..Default::default()
     };
@@ -122,7 +122,7 @@ pub(super) fn specifications() -> Vec<Specification> {
 fn offering(code: &str, zh: &str, en: &str, categories: &[&str], specification: &str) -> Offering {
     Offering {
         code: code.to_owned(),
-        name: name(zh, en),
+        name: Some(name(zh, en)),
         category_codes: categories.iter().map(|code| (*code).to_owned()).collect(),
         specification_code: specification.to_owned(),
         ..Default::default()
@@ -226,17 +226,29 @@ fn for_volume(min_quantity: i64, percent: &str) -> PriceReduction {
 
 /// What everything costs.
 pub(super) fn prices() -> Vec<Price> {
-    use ChargeKind::{Monthly, OneTime, Usage, Yearly};
-    use PriceModel::{Flat, PerMember, PerUnit, Stairstep, Tiered, Volume};
-    let important = || vec![for_tier(Tier::A, "20"), for_tier(Tier::B, "10")];
-    let terms = || vec![for_term(12, "5"), for_term(24, "10"), for_term(36, "15")];
-    let with = |price: Price, unit: &str, floor: &str, reductions: Vec<PriceReduction>| Price {
-        unit: unit.to_owned(),
-        floor_amount: floor.to_owned(),
-        reductions,
-        ..price
-    };
-    let stepped = |price: Price, bounds: &[(i64, i64, &str)]| Price { tiers: tiers(bounds), ..price };
+    [communication(), applications()].concat()
+}
+
+fn important() -> Vec<PriceReduction> {
+    vec![for_tier(Tier::A, "20"), for_tier(Tier::B, "10")]
+}
+
+fn terms() -> Vec<PriceReduction> {
+    vec![for_term(12, "5"), for_term(24, "10"), for_term(36, "15")]
+}
+
+fn with(price: Price, unit: &str, floor: &str, reductions: Vec<PriceReduction>) -> Price {
+    Price { unit: unit.to_owned(), floor_amount: floor.to_owned(), reductions, ..price }
+}
+
+fn stepped(price: Price, bounds: &[(i64, i64, &str)]) -> Price {
+    Price { tiers: tiers(bounds), ..price }
+}
+
+/// Voice, conferences, lines.
+fn communication() -> Vec<Price> {
+    use ChargeKind::{Monthly, OneTime, Usage};
+    use PriceModel::{Flat, PerMember, PerUnit, Stairstep, Tiered};
     vec![
         with(price("VNET", Monthly, PerMember, "5", "1.8"), "人", "2", important()),
         with(price("CONFERENCE_CALL", Monthly, Flat, "100", "30"), "", "50", important()),
@@ -257,6 +269,14 @@ pub(super) fn prices() -> Vec<Price> {
         ),
         with(price("DATA_LINE", OneTime, PerUnit, "3000", "2200"), "线", "", vec![]),
         with(price("DATA_LINE", Monthly, PerUnit, "4500", "2300"), "线", "2800", [important(), terms()].concat()),
+    ]
+}
+
+/// What works on top of them.
+fn applications() -> Vec<Price> {
+    use ChargeKind::{Monthly, OneTime, Usage, Yearly};
+    use PriceModel::{Flat, PerMember, PerUnit, Tiered, Volume};
+    vec![
         stepped(
             with(price("ENTERPRISE_MAIL", Yearly, Tiered, "", "8"), "个", "", vec![for_term(36, "10")]),
             &[(1, 50, "60"), (51, 500, "48"), (501, 0, "36")],
@@ -293,7 +313,7 @@ pub(super) fn prices() -> Vec<Price> {
 pub(super) fn bundles() -> Vec<Bundle> {
     let bundle = |code: &str, zh: &str, en: &str, kind: BundleKind, percent: &str, parts: &[(&str, i64)]| Bundle {
         code: code.to_owned(),
-        name: name(zh, en),
+        name: Some(name(zh, en)),
         kind: kind.into(),
         discount_percent: percent.to_owned(),
         components: parts
