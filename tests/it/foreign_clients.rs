@@ -27,6 +27,18 @@ async fn the_official_python_client_works_from_reflection_alone() {
 }
 
 #[tokio::test]
+async fn an_account_gets_a_manager_and_a_quote_across_two_services() {
+    let cluster = Cluster::start().await;
+    let said = run(Command::new("python3")
+        .arg(format!("{MEMBER}/python/journey.py"))
+        .arg(cluster.registry.to_string())
+        .arg(cluster.catalog.to_string())
+        .arg(cluster.token(Role::Administrator, "*"))
+        .env("PYTHONPATH", tools()));
+    assert!(said.contains("done"), "{said}");
+}
+
+#[tokio::test]
 async fn buf_curl_works_from_reflection_alone() {
     let cluster = Cluster::start().await;
     let said = run(Command::new(tools().join("bin/buf"))
