@@ -12,7 +12,6 @@ mod offering;
 mod operator;
 mod price;
 mod pricing;
-mod reference;
 mod service;
 mod specification;
 mod value;

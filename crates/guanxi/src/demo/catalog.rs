@@ -24,19 +24,19 @@ impl Loader {
         for category in offerings::categories() {
             let request_id = self.id(&["category", &category.code]).to_string();
             let message = CreateCategoryRequest { category: Some(category), request_id };
-            new(categories.create_category(self.ask(message)?).await)?;
+            unless_there(categories.create_category(self.ask(message)?).await)?;
         }
         let mut specifications = SpecificationServiceClient::new(catalog.clone());
         for specification in offerings::specifications() {
             let request_id = self.id(&["specification", &specification.code]).to_string();
             let message = CreateSpecificationRequest { specification: Some(specification), request_id };
-            new(specifications.create_specification(self.ask(message)?).await)?;
+            unless_there(specifications.create_specification(self.ask(message)?).await)?;
         }
         let offered = self.offer(catalog).await?;
         let mut prices = PriceServiceClient::new(catalog.clone());
         for price in offerings::prices() {
             let request_id = self.id(&["price", &price.offering_code, price.charge_kind().as_str_name()]).to_string();
-            new(prices.create_price(self.ask(CreatePriceRequest { price: Some(price), request_id })?).await)?;
+            unless_there(prices.create_price(self.ask(CreatePriceRequest { price: Some(price), request_id })?).await)?;
         }
         self.bundle(catalog).await?;
         Ok(offered)
@@ -50,7 +50,7 @@ impl Loader {
             let code = offering.code.clone();
             let request_id = self.id(&["offering", &code]).to_string();
             let message = CreateOfferingRequest { offering: Some(offering), request_id };
-            let Some(answer) = new(client.create_offering(self.ask(message)?).await)? else { continue };
+            let Some(answer) = unless_there(client.create_offering(self.ask(message)?).await)? else { continue };
             let created = answer.offering.unwrap_or_default();
             if created.state() == OfferingState::Draft {
                 let request_id = self.id(&["publish", &code]).to_string();
@@ -67,7 +67,7 @@ impl Loader {
             let code = bundle.code.clone();
             let request_id = self.id(&["bundle", &code]).to_string();
             let message = CreateBundleRequest { bundle: Some(bundle), request_id };
-            let Some(answer) = new(client.create_bundle(self.ask(message)?).await)? else { continue };
+            let Some(answer) = unless_there(client.create_bundle(self.ask(message)?).await)? else { continue };
             let created = answer.bundle.unwrap_or_default();
             if created.state() == BundleState::Draft {
                 let request_id = self.id(&["publish bundle", &code]).to_string();
@@ -84,7 +84,7 @@ impl Loader {
 }
 
 /// The answer to a creation; none where somebody brought the same in before.
-fn new<T>(outcome: Result<Response<T>, Status>) -> Result<Option<T>, Failure> {
+fn unless_there<T>(outcome: Result<Response<T>, Status>) -> Result<Option<T>, Failure> {
     match outcome {
         Ok(answer) => Ok(Some(answer.into_inner())),
         Err(status) if status.code() == Code::AlreadyExists || overlaps(&status) => Ok(None),

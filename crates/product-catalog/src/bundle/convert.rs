@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::model::{Bundle, Component, Content, Kind, MAX_COMPONENTS, State};
 use crate::error::reason;
-use crate::reference::{Standing, Standings};
+use crate::offering::{Standing, Standings};
 use crate::value::{self, Key, wire_enum};
 
 const MAX_QUANTITY: i64 = 1_000_000_000;

@@ -11,7 +11,7 @@ use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::error::{not_publishable, reason};
-use crate::reference::{Standing, Standings};
+use crate::offering::{Standing, Standings};
 
 /// A bundle of one is none.
 const MIN_COMPONENTS: usize = 2;

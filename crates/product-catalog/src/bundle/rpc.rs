@@ -15,8 +15,8 @@ use tonic::{Request, Response, Status};
 
 use super::model::Bundle as Row;
 use super::{convert, store};
+use crate::offering;
 use crate::operator;
-use crate::reference;
 use crate::value::Key;
 
 /// Serves bundles.
@@ -47,7 +47,7 @@ impl BundleService for BundleRpc {
             return Ok(Response::new(CreateBundleResponse { bundle, position: 0 }));
         }
         let bundle = patch(Row::blank(id, call.now));
-        convert::check(&bundle, &reference::lock_offerings(&mut transaction, &bundle.offering_codes).await?)?;
+        convert::check(&bundle, &offering::lock_offerings(&mut transaction, &bundle.offering_codes).await?)?;
         store::save(&mut transaction, &bundle).await?;
         let event = convert::event("bundle.created", None, &bundle);
         let position = self.resources.commit(transaction, &call, vec![event]).await?;
@@ -90,7 +90,7 @@ impl BundleService for BundleRpc {
         change.decide(|bundle| update.apply(bundle))?;
         if !change.repeats {
             let codes = &change.after.offering_codes;
-            convert::check(&change.after, &reference::lock_offerings(&mut change.transaction, codes).await?)?;
+            convert::check(&change.after, &offering::lock_offerings(&mut change.transaction, codes).await?)?;
         }
         let (bundle, position) = change.finish("bundle.updated", store::save, convert::event).await?;
         Ok(Response::new(UpdateBundleResponse { bundle: Some(convert::wire(&bundle)), position }))
@@ -105,7 +105,7 @@ impl BundleService for BundleRpc {
         let id = parse_id("id", &request.id)?;
         let mut transaction = self.resources.begin().await?;
         let before = store::lock(&mut transaction, id).await?;
-        let offerings = reference::lock_offerings(&mut transaction, &before.offering_codes).await?;
+        let offerings = offering::lock_offerings(&mut transaction, &before.offering_codes).await?;
         let mut change = self.resources.change(&call, key, &request.etag, transaction, before).await?;
         change.decide(|bundle| bundle.published(&offerings, guanxi_grpc::day::of(call.now)))?;
         let (bundle, position) = change.finish("bundle.published", store::save, convert::event).await?;

@@ -89,11 +89,17 @@ pub(crate) async fn lock_live(connection: &mut PgConnection, codes: &[String]) -
     Ok(live.fetch_all(connection).await?)
 }
 
-/// The live category that another one is below; it does not go until the transaction ends.
-pub(super) async fn lock_parent(connection: &mut PgConnection, code: &str) -> Result<Category, Error> {
+/// The category of a code is there, and nobody deletes it until the transaction ends.
+pub(crate) async fn share(connection: &mut PgConnection, code: &str) -> Result<(), Error> {
     if lock_live(connection, &[code.to_owned()]).await?.is_empty() {
         return Err(Error::not_found("category", code));
     }
+    Ok(())
+}
+
+/// The live category that another one is below; it does not go until the transaction ends.
+pub(super) async fn lock_parent(connection: &mut PgConnection, code: &str) -> Result<Category, Error> {
+    share(connection, code).await?;
     get(connection, &Key::Code(code.to_owned())).await
 }
 

@@ -17,8 +17,8 @@ use tonic::{Request, Response, Status};
 
 use super::model::{DiscountPolicy as Row, Key};
 use super::{convert, store};
+use crate::category::store as categories;
 use crate::operator;
-use crate::reference;
 
 /// Serves discount policies.
 #[derive(Clone)]
@@ -74,7 +74,7 @@ impl DiscountPolicyService for DiscountPolicyRpc {
             return Ok(Response::new(CreateDiscountPolicyResponse { discount_policy, position: 0 }));
         }
         if !category_code.is_empty() {
-            reference::share_category(&mut transaction, &category_code).await?;
+            categories::share(&mut transaction, &category_code).await?;
         }
         let policy = patch(Row::shipped(id, call.now));
         store::save(&mut transaction, &policy).await?;
@@ -154,7 +154,7 @@ impl DiscountPolicyService for DiscountPolicyRpc {
         let mut change = self.resources.change(&call, key, &request.etag, transaction, before).await?;
         change.decide(Row::undeleted)?;
         if !change.repeats {
-            reference::share_category(&mut change.transaction, &change.after.category_code).await?;
+            categories::share(&mut change.transaction, &change.after.category_code).await?;
         }
         let (policy, position) = change.finish("discount_policy.undeleted", store::save, convert::event).await?;
         let discount_policy = Some(convert::wire(&policy));

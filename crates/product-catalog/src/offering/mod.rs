@@ -14,5 +14,7 @@ mod reference;
 mod rpc;
 mod store;
 
+pub(crate) use model::{Standing, Standings};
 pub(crate) use plain::{Plain, publish_plain};
 pub(crate) use rpc::OfferingRpc;
+pub(crate) use store::{lock_offering, lock_offerings};

@@ -1,5 +1,7 @@
 //! The offering and its rules.
 
+use std::collections::BTreeMap;
+
 use guanxi_resource::{Error, Resource, Stamp};
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
@@ -232,6 +234,20 @@ impl Resource for Offering {
         Stamp { id: self.id, version: &mut self.version, update_time: &mut self.update_time }
     }
 }
+
+/// Where an offering stands, by the version that stands highest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Standing {
+    /// Nothing is left of it but its code.
+    Deleted,
+    /// A draft, or retired.
+    Unsold,
+    /// A version of it is published.
+    OnSale,
+}
+
+/// Where offerings stand, by code; a code without an offering has no entry.
+pub(crate) type Standings = BTreeMap<String, Standing>;
 
 #[cfg(test)]
 mod tests {

@@ -7,7 +7,7 @@ use sqlx::types::Json;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::model::{Content, Offering, State, Supply};
+use super::model::{Content, Offering, Standing, Standings, State, Supply};
 use crate::value::Key;
 
 /// The version of an id, or all versions of a code by their numbers, deleted ones included; at least one.
@@ -130,6 +130,34 @@ pub(super) async fn needed_by(
         &staying,
     );
     Ok(needed_by.fetch_optional(connection).await?)
+}
+
+/// The offering of a code is there, and it and its prices are the caller's until the transaction ends.
+pub(crate) async fn lock_offering(connection: &mut PgConnection, code: &str) -> Result<(), Error> {
+    match lock_offerings(connection, &[code.to_owned()]).await?.get(code) {
+        None | Some(Standing::Deleted) => Err(Error::not_found("offering", code)),
+        Some(Standing::Unsold | Standing::OnSale) => Ok(()),
+    }
+}
+
+/// Locks offerings, and with them their prices: neither changes but by the caller until the transaction ends.
+pub(crate) async fn lock_offerings(connection: &mut PgConnection, codes: &[String]) -> Result<Standings, Error> {
+    let versions = sqlx::query!(
+        r#"select code, state, delete_time is not null as "deleted!"
+        from product_catalog.offering where code = any($1) order by id for no key update"#,
+        codes,
+    );
+    let mut standings = Standings::new();
+    for version in versions.fetch_all(connection).await? {
+        let standing = match version.state.as_str() {
+            _ if version.deleted => Standing::Deleted,
+            "PUBLISHED" => Standing::OnSale,
+            _ => Standing::Unsold,
+        };
+        let known = standings.entry(version.code).or_insert(standing);
+        *known = standing.max(*known);
+    }
+    Ok(standings)
 }
 
 /// Saves a new draft, or everything that can change of one that is locked. It cannot touch a version that was published.

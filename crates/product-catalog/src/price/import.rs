@@ -16,8 +16,7 @@ use super::model::{ChargeKind, Price};
 use super::patch::Patch;
 use super::{PriceRpc, convert, store};
 use crate::category::store as categories;
-use crate::offering::{self, Plain};
-use crate::reference::{self, Standing, Standings};
+use crate::offering::{self, Plain, Standing, Standings};
 use crate::value;
 
 impl Rows for PriceRpc {
@@ -134,7 +133,7 @@ impl Batch {
         rows: impl Iterator<Item = &Row> + Clone,
     ) -> Result<Self, Error> {
         let codes: Vec<String> = rows.clone().map(|row| row.key.0.clone()).collect();
-        let offerings = reference::lock_offerings(transaction, &codes).await?;
+        let offerings = offering::lock_offerings(transaction, &codes).await?;
         let unknown = rows.filter(|row| !offerings.contains_key(&row.key.0));
         let wanted: Vec<String> = unknown.filter_map(|row| row.category_code.clone()).collect();
         let categories =

@@ -16,8 +16,8 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::model::Price as Row;
 use super::{convert, store};
+use crate::offering;
 use crate::operator;
-use crate::reference;
 
 /// Serves prices.
 #[derive(Clone)]
@@ -51,7 +51,7 @@ impl PriceService for PriceRpc {
             let price = Some(convert::wire(&store::get(&mut transaction, first).await?));
             return Ok(Response::new(CreatePriceResponse { price, position: 0 }));
         }
-        reference::lock_offering(&mut transaction, &price.offering_code).await?;
+        offering::lock_offering(&mut transaction, &price.offering_code).await?;
         if let Some(other) = rival(&mut transaction, &price).await? {
             return Err(convert::overlaps(&other).into());
         }

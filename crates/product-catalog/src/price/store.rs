@@ -7,7 +7,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::model::{ChargeKind, Content, Price};
-use crate::reference;
+use crate::offering;
 
 /// The price of an id.
 pub(super) async fn get(connection: &mut PgConnection, id: Uuid) -> Result<Price, Error> {
@@ -24,7 +24,7 @@ pub(super) async fn get(connection: &mut PgConnection, id: Uuid) -> Result<Price
 /// The price of an id for a change of it, as it is once the offering is locked: whoever changes a price locks its offering.
 pub(super) async fn lock(connection: &mut PgConnection, id: Uuid) -> Result<Price, Error> {
     let code = get(connection, id).await?.offering_code;
-    reference::lock_offerings(connection, &[code]).await?;
+    offering::lock_offerings(connection, &[code]).await?;
     get(connection, id).await
 }
 
