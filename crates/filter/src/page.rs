@@ -51,6 +51,17 @@ impl PageQuery {
         self
     }
 
+    /// Where the path of a row lies outside `ranges`, only rows whose list, a `text[]` column, has the value: what somebody works on who may
+    /// not see everything around it.
+    #[must_use]
+    pub fn or_listed(mut self, ranges: &[Range], column: &'static str, value: String) -> Self {
+        if let Some(path) = self.listing.path {
+            let listed = Sql::default().value(Value::Text(value)).text(" = any(").text(column).text(")");
+            self.conditions.push(Sql::new("(").then(Sql::within(path, ranges)).text(" or ").then(listed).text(")"));
+        }
+        self
+    }
+
     /// Lets the filter see fields of [`Kind::Shown`](crate::Kind::Shown) where they lie in the caller's scope, given as ranges of the
     /// territory path. It may be wider than what the page is read from.
     #[must_use]
@@ -337,6 +348,19 @@ mod tests {
         for order_by in ["path", "path desc", "name", "create_time desc"] {
             assert!(query(order_by, None).stretches(&[]).is_empty());
         }
+    }
+
+    #[test]
+    fn outside_some_ranges_only_listed_rows_are_read() {
+        let query =
+            query("create_time desc", None).or_listed(&ranges(&[("11/", "110")]), "account.seen_by", "E1".to_owned());
+        let expected = format!(
+            "{SELECT} from client_registry.account where (account.path >= $1 and account.path < $2) and \
+             (account.delete_time is null) and (account.path >= $3 and account.path < $4 or $5 = any(account.seen_by)) \
+             order by page_id desc limit $6"
+        );
+        let values = vec![text("1/"), text("10"), text("11/"), text("110"), text("E1"), Value::Integer(11)];
+        assert_eq!(statements(&query, &[("1/", "10")]), [(expected, values)]);
     }
 
     #[test]

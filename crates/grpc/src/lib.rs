@@ -15,6 +15,7 @@ mod refusal;
 mod rescue;
 mod server;
 mod stream;
+pub mod value;
 
 pub use call::{Call, check_etag, etag, now, parse_id};
 pub use convert::{known, list, number, text, timestamp};

@@ -3,7 +3,6 @@
 
 mod bundle;
 mod category;
-mod currency;
 mod directory;
 mod discount_policy;
 mod error;

@@ -10,11 +10,12 @@ mod import;
 mod noun;
 pub mod personal;
 mod resources;
+mod sight;
 
 pub use change::{Change, Resource, Stamp};
 pub use deletion::Deletable;
 pub use error::Error;
 pub use import::{Import, Mode, Outcome, Rows, import};
 pub use noun::{Noun, Update};
-pub use personal::Sight;
 pub use resources::{Directory, Resources, event, place};
+pub use sight::Sight;

@@ -1,6 +1,5 @@
 //! The standard methods of a noun: what is the same in each of them, so that a noun is its rules, its SQL and its messages.
 
-use guanxi_auth::Scope;
 use guanxi_db::{PgConnection, RequestKey, Transaction};
 use guanxi_events::NewEvent;
 use guanxi_filter::{Page, PageQuery};
@@ -19,6 +18,9 @@ pub trait Noun: Resource + Send + Sync {
     /// What readers get.
     type Message;
 
+    /// Column of a `text[]` with the employee numbers of those who work on it, where not everybody sees all of a territory.
+    const SEEN_BY: Option<&'static str> = None;
+
     /// Where it lies; `None` for what lies nowhere and is seen by everybody who may call the method.
     fn territory_path(&self) -> Option<&str>;
     /// The resource as a reader may see it.
@@ -32,9 +34,14 @@ pub trait Noun: Resource + Send + Sync {
     /// Saves a new resource, or everything that can change of one that is locked.
     fn save(connection: &mut PgConnection, resource: &Self) -> impl Future<Output = Result<(), Error>> + Send;
 
+    /// What the column of `SEEN_BY` has.
+    fn seen_by(&self) -> Option<&[String]> {
+        None
+    }
+
     /// True if it exists for a caller.
-    fn exists_for(&self, scope: &Scope) -> bool {
-        self.territory_path().is_none_or(|path| scope.contains(path))
+    fn exists_for(&self, sight: &Sight) -> bool {
+        self.territory_path().is_none_or(|path| sight.shows(path, self.seen_by()))
     }
 }
 
@@ -49,9 +56,9 @@ pub struct Update<P> {
 }
 
 impl Resources {
-    /// The resource of an id, or the refusal that it does not exist for this scope.
-    pub async fn get<N: Noun>(&self, connection: &mut PgConnection, scope: &Scope, id: Uuid) -> Result<N, Error> {
-        let found = N::find(connection, id).await?.filter(|resource| resource.exists_for(scope));
+    /// The resource of an id, or the refusal that it does not exist for this caller.
+    pub async fn get<N: Noun>(&self, connection: &mut PgConnection, sight: &Sight, id: Uuid) -> Result<N, Error> {
+        let found = N::find(connection, id).await?.filter(|resource| resource.exists_for(sight));
         found.ok_or_else(|| Error::not_found(N::NAME, id))
     }
 
@@ -68,7 +75,7 @@ impl Resources {
         let id = guanxi_db::new_id(call.now);
         let mut transaction = self.begin().await?;
         if let Some(first) = self.claim(&mut transaction, key.as_ref(), id, call.now).await? {
-            let first: N = self.get(&mut transaction, &sight.scope, first).await?;
+            let first: N = self.get(&mut transaction, sight, first).await?;
             return Ok((first.message(sight), 0));
         }
         let resource = make(&mut transaction, id).await?;
@@ -80,7 +87,7 @@ impl Resources {
     /// Get by id.
     pub async fn show<N: Noun>(&self, sight: &Sight, id: Uuid) -> Result<N::Message, Error> {
         let mut connection = self.connection().await?;
-        let resource: N = self.get(&mut connection, &sight.scope, id).await?;
+        let resource: N = self.get(&mut connection, sight, id).await?;
         connection.release();
         Ok(resource.message(sight))
     }
@@ -95,6 +102,7 @@ impl Resources {
     where
         N: Noun + for<'r> FromRow<'r, PgRow>,
     {
+        let query = sight.narrow(query, N::SEEN_BY);
         let page = self.page::<N>(&sight.scope, territory_code, query).await?;
         let rows = page.rows.iter().map(|resource| resource.message(sight)).collect();
         Ok(Page { rows, next_page_token: page.next_page_token, total: page.total })
@@ -110,7 +118,7 @@ impl Resources {
         sight: &Sight,
     ) -> Result<Change<'a, N>, Error> {
         N::lock(&mut transaction, id).await?;
-        let before = self.get(&mut transaction, &sight.scope, id).await?;
+        let before = self.get(&mut transaction, sight, id).await?;
         self.change(call, key, etag, transaction, before).await
     }
 

@@ -2,41 +2,9 @@
 
 use std::mem;
 
-use guanxi_auth::{Scope, TerritoryPaths};
-use guanxi_grpc::{Call, Violation, text};
+use guanxi_grpc::{Violation, text};
 use guanxi_proto::Personal;
 use guanxi_proto::errors::v1::ErrorReason;
-
-/// Where a caller may see resources of a noun, and where the persons in them.
-pub struct Sight {
-    /// Where it may see resources.
-    pub scope: Scope,
-    persons: Scope,
-}
-
-impl Sight {
-    /// `permission` is the one that persons are seen with.
-    #[must_use]
-    pub fn of(call: &Call, permission: &str, paths: &TerritoryPaths) -> Self {
-        Self { scope: call.scope(paths), persons: call.scope_of(permission, paths) }
-    }
-
-    /// Of a caller for what lies in no territory and has no persons.
-    #[must_use]
-    pub fn everywhere() -> Self {
-        Self { scope: Scope::everything(), persons: Scope::nothing() }
-    }
-
-    /// A resource that lies at a path, as the caller may see it.
-    pub fn veil<M: Personal>(&self, territory_path: &str, mut message: M) -> M {
-        if !self.persons.contains(territory_path) {
-            for (_, value) in message.personal() {
-                *value = mask(value);
-            }
-        }
-        message
-    }
-}
 
 /// Takes the personal values out of both sides of a change; returns the names of the fields that it changed.
 pub fn withhold<M: Personal>(before: &mut Option<M>, after: &mut M) -> Vec<String> {
@@ -52,7 +20,7 @@ pub fn withhold<M: Personal>(before: &mut Option<M>, after: &mut M) -> Vec<Strin
 }
 
 /// A name or number with all but its first character hidden, and that one too where it is the whole name.
-fn mask(value: &str) -> String {
+pub(crate) fn mask(value: &str) -> String {
     let mut characters = value.chars();
     match (characters.next(), characters.count()) {
         (None, _) => String::new(),

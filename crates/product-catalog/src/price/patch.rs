@@ -8,7 +8,6 @@ use rust_decimal::Decimal;
 use time::Date;
 
 use super::model::{AccountTier, ChargeKind, Condition, Model, Price, Reduction, Tier};
-use crate::currency;
 use crate::error::reason;
 use crate::value::{self, wire_enum};
 
@@ -176,12 +175,12 @@ fn first_day(field: &str, value: &str) -> Result<Date, Violation> {
 }
 
 fn currency_code(field: &str, value: &str) -> Result<String, Violation> {
-    match currency::minor_unit(value) {
+    match value::minor_unit(value) {
         _ if value.is_empty() => Err(Violation::required(field)),
         Some(_) => Ok(value.to_owned()),
         None => {
             let unknown = Violation::new(field, Shared::UnknownValue).with("value", value);
-            Err(unknown.with("expected", currency::codes()))
+            Err(unknown.with("expected", value::currencies()))
         }
     }
 }

@@ -18,7 +18,7 @@ use time::OffsetDateTime;
 use super::amount::margin;
 use super::quote::{Asked, Charge, Line, Profile, Quoted};
 use crate::error::reason;
-use crate::{currency, value};
+use crate::value;
 
 const MAX_LINES: usize = 200;
 const MAX_HELD: usize = 500;
@@ -31,12 +31,12 @@ pub(super) fn asked(request: PriceQuoteRequest, now: OffsetDateTime) -> Result<A
     let mut violations = Violations::default();
     let profile = profile(&mut violations, request.profile.unwrap_or_default());
     let currency_code = if request.currency_code.is_empty() { "CNY".to_owned() } else { request.currency_code };
-    let places = currency::minor_unit(&currency_code);
+    let places = value::minor_unit(&currency_code);
     if places.is_none() {
         violations.push(
             Violation::new("currency_code", Shared::UnknownValue)
                 .with("value", &currency_code)
-                .with("expected", currency::codes()),
+                .with("expected", value::currencies()),
         );
     }
     let day =
