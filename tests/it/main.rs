@@ -4,6 +4,7 @@
 mod cluster;
 mod follower;
 mod foreign_clients;
+mod on_behalf;
 mod process;
 mod random;
 mod territory_copy;

@@ -6,6 +6,7 @@ use guanxi_proto::errors::v1::ErrorReason;
 use prost::Message;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
+use tokio::time::Instant;
 use tonic::Request;
 use uuid::Uuid;
 
@@ -24,6 +25,33 @@ pub struct Call {
     pub now: OffsetDateTime,
     /// W3C trace context of the call.
     pub traceparent: Option<String>,
+    /// What the caller said who it is with, for calls to other services on its behalf: see [`crate::Peer::on_behalf`].
+    pub token: BearerToken,
+    /// When the handler's own time is over; `None` for a stream without an end.
+    pub due: Option<Instant>,
+}
+
+/// A caller's token. Nothing shows it: whoever has it is the caller. The default is none, that of calls that nobody sent.
+#[derive(Clone, Default)]
+pub struct BearerToken(String);
+
+impl BearerToken {
+    /// The token without `Bearer` before it.
+    #[must_use]
+    pub fn new(token: &str) -> Self {
+        Self(token.to_owned())
+    }
+
+    /// The value of the `authorization` of a request.
+    pub(crate) fn authorization(&self) -> String {
+        format!("Bearer {}", self.0)
+    }
+}
+
+impl std::fmt::Debug for BearerToken {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("BearerToken")
+    }
 }
 
 impl Call {

@@ -23,7 +23,7 @@ use tracing::Instrument;
 use crate::holding::Holding;
 use crate::rescue::rescue_response;
 use crate::server::Settings;
-use crate::{Call, Language, Refusal, Stopping, deadline, language, now};
+use crate::{BearerToken, Call, Language, Refusal, Stopping, deadline, language, now};
 
 /// Methods of these packages answer anybody, and always: probes and tools.
 const HEALTH: &str = "/grpc.health.";
@@ -89,7 +89,11 @@ impl Shared {
             );
         }
         let traceparent = guanxi_telemetry::current_traceparent();
-        Ok(Call { caller, method: method.name, permission, now, traceparent })
+        let token = BearerToken::new(bearer_token(request));
+        // A caller whose clock has no such day waits for ever.
+        let due = deadline::allowed(request.headers(), method.streaming)
+            .and_then(|allowed| tokio::time::Instant::now().checked_add(allowed));
+        Ok(Call { caller, method: method.name, permission, now, traceparent, token, due })
     }
 
     async fn answer<S>(&self, inner: S, mut request: Request<Body>, method: &Method) -> Result<Response<Body>, Refusal>
@@ -102,11 +106,11 @@ impl Shared {
         }
         let call = self.admit(method, &request)?;
         let token = method.streaming.then(|| bearer_token(&request).to_owned());
+        let due = call.due;
         request.extensions_mut().insert(call);
-        let allowed = deadline::allowed(request.headers(), method.streaming);
         let handler = AssertUnwindSafe(run(inner, request)).catch_unwind();
-        let outcome = match allowed {
-            Some(allowed) => tokio::time::timeout(allowed, handler)
+        let outcome = match due {
+            Some(due) => tokio::time::timeout_at(due, handler)
                 .await
                 .map_err(|_elapsed| Refusal::new(Code::DeadlineExceeded, ErrorReason::DeadlineExceeded))?,
             None => handler.await,

@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use http::HeaderMap;
+use tokio::time::Instant;
 
 /// An answer needs a tenth of the time, within these bounds, to reach the caller before it stops waiting.
 const LEAST_MARGIN: Duration = Duration::from_millis(20);
 const LARGEST_MARGIN: Duration = Duration::from_millis(100);
 /// For unary calls that name no deadline.
 const DEFAULT: Duration = Duration::from_secs(30);
+/// What a further call gets that is made when no time is left: it is made all the same, and ends in the usual way.
+const LEAST: Duration = Duration::from_millis(1);
 /// The longest that a unary call may take, whatever its caller allows.
 const LONGEST: Duration = Duration::from_mins(5);
 
@@ -20,6 +23,11 @@ pub(crate) fn allowed(headers: &HeaderMap, streaming: bool) -> Option<Duration> 
         None if streaming => None,
         None => Some(DEFAULT),
     }
+}
+
+/// How long a further call of a handler may take whose own time is over at `due`: what is left, less the way back.
+pub(crate) fn left(due: Option<Instant>) -> Duration {
+    due.map_or(DEFAULT, |due| within(due.saturating_duration_since(Instant::now()).min(LONGEST)).max(LEAST))
 }
 
 fn within(timeout: Duration) -> Duration {
@@ -64,5 +72,14 @@ mod tests {
             assert_eq!(of(nonsense, false), Some(DEFAULT), "{nonsense}");
         }
         assert_eq!(allowed(&HeaderMap::new(), true), None);
+    }
+
+    #[tokio::test]
+    async fn a_further_call_has_a_little_less_than_what_is_left() {
+        let now = Instant::now();
+        let left_of_ten = left(Some(now + Duration::from_secs(10)));
+        assert!(left_of_ten > Duration::from_secs(5) && left_of_ten <= Duration::from_millis(9_900), "{left_of_ten:?}");
+        assert_eq!(left(Some(now)), LEAST);
+        assert_eq!(left(None), DEFAULT);
     }
 }

@@ -17,11 +17,11 @@ mod server;
 mod stream;
 pub mod value;
 
-pub use call::{Call, check_etag, etag, now, parse_id};
+pub use call::{BearerToken, Call, check_etag, etag, now, parse_id};
 pub use convert::{known, list, number, text, timestamp};
 pub use fields::Fields;
 pub use language::{Language, language};
-pub use peer::{Peer, PeerError};
+pub use peer::{Peer, PeerError, pass_on};
 pub use reason::Reason;
 pub use refusal::{RETRY_DELAY, Refusal, Violation, Violations};
 pub use rescue::{MAX_MESSAGE_BYTES, rescue};

@@ -1,6 +1,6 @@
 //! What can end a call otherwise than with its answer.
 
-use guanxi_grpc::{Refusal, Violation, Violations};
+use guanxi_grpc::{PeerError, Refusal, Violation, Violations};
 use guanxi_proto::errors::v1::ErrorReason;
 use tonic::{Code, Status};
 
@@ -14,6 +14,9 @@ pub enum Error {
     /// The database refused or failed.
     #[error(transparent)]
     Database(#[from] guanxi_db::Error),
+    /// Another service refused or failed: what [`guanxi_grpc::pass_on`] made of its answer.
+    #[error("another service did not do it: {}", .0.message())]
+    PassedOn(Status),
     /// There is no such resource for this caller.
     #[error("no such {resource}")]
     NotFound {
@@ -98,11 +101,25 @@ impl From<Refusal> for Error {
     }
 }
 
+impl From<Status> for Error {
+    fn from(passed_on: Status) -> Self {
+        Self::PassedOn(passed_on)
+    }
+}
+
+impl From<PeerError> for Error {
+    fn from(error: PeerError) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         match error {
             Error::Refused(refusal) => refusal,
             Error::Database(error) => error.into(),
+            // Only the row of an import has no place for the words of another service.
+            Error::PassedOn(_) => Refusal::unavailable(),
             Error::NotFound { resource, value } => Refusal::not_found(resource, value),
             Error::Exists { resource, field, value } => Refusal::new(Code::AlreadyExists, ErrorReason::ResourceExists)
                 .with("resource", resource)
@@ -122,6 +139,9 @@ impl From<Error> for Refusal {
 
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
-        Refusal::from(error).into()
+        match error {
+            Error::PassedOn(status) => status,
+            error => Refusal::from(error).into(),
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use guanxi_auth::{Caller, Principal, Role};
 use guanxi_db::Database;
 use guanxi_events::{NewEvent, Outbox};
-use guanxi_grpc::Call;
+use guanxi_grpc::{BearerToken, Call};
 use guanxi_proto::client_registry::v1::*;
 use guanxi_proto::events::v1::{Event, FollowRequest, FollowResponse, GetFeedHeadRequest};
 use guanxi_test_support::with_token;
@@ -111,6 +111,8 @@ impl Writer {
             permission: "account.write",
             now,
             traceparent: None,
+            token: BearerToken::default(),
+            due: None,
         };
         Self {
             outbox: Outbox::new(&database),

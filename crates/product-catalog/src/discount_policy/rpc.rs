@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use guanxi_auth::{Caller, Principal, Scope};
 use guanxi_filter::PageRequest;
-use guanxi_grpc::{Call, parse_id};
+use guanxi_grpc::{BearerToken, Call, parse_id};
 use guanxi_proto::product_catalog::v1::discount_policy_service_server::DiscountPolicyService;
 use guanxi_proto::product_catalog::v1::{
     CreateDiscountPolicyRequest, CreateDiscountPolicyResponse, DeleteDiscountPolicyRequest,
@@ -42,6 +42,8 @@ pub(crate) async fn ensure_default(resources: &Resources) -> Result<(), Error> {
         permission: "",
         now,
         traceparent: None,
+        token: BearerToken::default(),
+        due: None,
     };
     let mut transaction = resources.begin().await?;
     match store::get(&mut transaction, &Key::CategoryCode(String::new())).await {
