@@ -4,7 +4,6 @@
 mod bundle;
 mod category;
 mod currency;
-mod directory;
 mod discount_policy;
 mod error;
 mod event;
