@@ -111,14 +111,14 @@ impl Cluster {
         Planner { client, token: self.token(Role::Administrator, "*") }
     }
 
-    /// The tree as client-registry has it.
-    pub(crate) async fn tree(&self) -> Vec<(String, String)> {
-        paths(&self.registry_database, "select code, path from client_registry.territory order by code").await
+    /// The tree as client-registry has it: codes, paths and levels.
+    pub(crate) async fn tree(&self) -> Vec<(String, String, String)> {
+        places(&self.registry_database, "select code, path, level from client_registry.territory order by code").await
     }
 
     /// The tree as product-catalog has it.
-    pub(crate) async fn copy(&self) -> Vec<(String, String)> {
-        paths(&self.catalog_database, "select code, path from product_catalog.territory order by code").await
+    pub(crate) async fn copy(&self) -> Vec<(String, String, String)> {
+        places(&self.catalog_database, "select code, path, level from product_catalog.territory order by code").await
     }
 
     /// How far product-catalog has taken the feed in; -1 before it began.
@@ -165,8 +165,8 @@ impl Planner {
     }
 }
 
-async fn paths(database: &TestDatabase, sql: &str) -> Vec<(String, String)> {
-    rows(database, sql).await.iter().map(|row| (row.get(0), row.get(1))).collect()
+async fn places(database: &TestDatabase, sql: &str) -> Vec<(String, String, String)> {
+    rows(database, sql).await.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect()
 }
 
 /// The rows of a statement with which a test looks, or changes something, for itself.

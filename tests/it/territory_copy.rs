@@ -96,7 +96,7 @@ async fn what_happens_to_a_territory_happens_to_its_copy() {
     plant(&planner).await;
     cluster.assert_copied().await;
     let path =
-        async |code: &str| cluster.copy().await.into_iter().find(|(found, _)| found == code).map(|found| found.1);
+        async |code: &str| cluster.copy().await.into_iter().find(|(found, ..)| found == code).map(|found| found.1);
     assert_eq!(path("440305").await.as_deref(), Some("CN/44/4403/440305/"));
 
     let moved = planner.relocate("4403", "33").await.unwrap();
@@ -152,6 +152,19 @@ async fn a_copy_that_is_made_anew_is_the_same() {
     // The process that runs notices by itself.
     cluster.assert_copied().await;
     assert_eq!(cluster.copy().await, live);
+}
+
+#[tokio::test]
+async fn a_copy_from_before_there_were_levels_gets_them() {
+    let cluster = Cluster::start().await;
+    plant(&cluster.planner()).await;
+    Wind::new(cluster.planner()).blow(50).await;
+    cluster.assert_copied().await;
+    // What the migration leaves behind.
+    let before = "begin; update product_catalog.territory set level = ''; \
+        update product_catalog.followed set position = 0; commit";
+    rows(&cluster.catalog_database, before).await;
+    cluster.assert_copied().await;
 }
 
 #[tokio::test]

@@ -3,7 +3,6 @@
 
 mod bundle;
 mod category;
-mod directory;
 mod discount_policy;
 mod error;
 mod event;

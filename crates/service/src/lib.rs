@@ -1,6 +1,9 @@
 //! The life of a service's process: its settings, its schema brought up to date, what every service serves beside its own methods
 //! (the feed, the history of a resource), and the serving until it is told to stop.
 
+pub mod peers;
+pub mod territories;
+
 use guanxi_db::Database;
 use guanxi_events::{Changes, Feed, Reader};
 use guanxi_grpc::{Services, Stopping};
@@ -10,6 +13,9 @@ use guanxi_resource::{Directory, Resources};
 use sqlx::migrate::Migrator;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+
+/// Name of the service that has the tree of territories.
+const CLIENT_REGISTRY: &str = "client-registry";
 
 /// Settings of every service.
 #[derive(clap::Args, Clone, Debug)]

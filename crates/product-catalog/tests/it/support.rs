@@ -155,7 +155,7 @@ pub(crate) fn serve(database_url: String, keys: &Keys, max_calls: u16) -> Runnin
         database: guanxi_db::Settings { database_url, owner_database_url: None, database_connections: 8 },
         cluster: "test".to_owned(),
     };
-    let settings = product_catalog::Settings { service, client_registry: None, service_key: None };
+    let settings = product_catalog::Settings { service, peers: guanxi_service::peers::Settings::default() };
     Running::start(async move |listener, stop| Ok(product_catalog::serve(&settings, Some(listener), stop).await?))
 }
 
