@@ -45,10 +45,26 @@ pub mod permission {
     pub const DISCOUNT_POLICY_WRITE: &str = "discount_policy.write";
     /// Follow the event feed of a service.
     pub const EVENT_FOLLOW: &str = "event.follow";
+    /// Bring opportunities in with their past, past what their stages ask for.
+    pub const OPPORTUNITY_IMPORT: &str = "opportunity.import";
+    /// See the leads, opportunities and quotes that one owns or works on.
+    pub const OPPORTUNITY_READ: &str = "opportunity.read";
+    /// See those of everybody in the territory.
+    pub const OPPORTUNITY_READ_ALL: &str = "opportunity.read_all";
+    /// Give leads and opportunities to another owner or territory.
+    pub const OPPORTUNITY_REASSIGN: &str = "opportunity.reassign";
+    /// Work on leads, opportunities, needs and quotes.
+    pub const OPPORTUNITY_WRITE: &str = "opportunity.write";
+    /// See pipelines, their stages, and the policy of approvals.
+    pub const PIPELINE_READ: &str = "pipeline.read";
+    /// Change pipelines and the policy of approvals; held at the root of the tree.
+    pub const PIPELINE_WRITE: &str = "pipeline.write";
     /// Bring a price book in, in bulk.
     pub const PRICE_IMPORT: &str = "price.import";
     /// Ask what something would cost.
     pub const PRICE_QUOTE_READ: &str = "price_quote.read";
+    /// Decide on quotes that wait for approval, within the level of authority.
+    pub const QUOTE_APPROVE: &str = "quote.approve";
     /// Bring territories in, in bulk.
     pub const TERRITORY_IMPORT: &str = "territory.import";
     /// See territories.
@@ -78,8 +94,16 @@ pub mod permission {
         CHANGE_READ,
         DISCOUNT_POLICY_WRITE,
         EVENT_FOLLOW,
+        OPPORTUNITY_IMPORT,
+        OPPORTUNITY_READ,
+        OPPORTUNITY_READ_ALL,
+        OPPORTUNITY_REASSIGN,
+        OPPORTUNITY_WRITE,
+        PIPELINE_READ,
+        PIPELINE_WRITE,
         PRICE_IMPORT,
         PRICE_QUOTE_READ,
+        QUOTE_APPROVE,
         TERRITORY_IMPORT,
         TERRITORY_READ,
         TERRITORY_WRITE,
@@ -90,8 +114,9 @@ use permission::{
     ACCOUNT_ACTIVATE, ACCOUNT_CLASSIFY, ACCOUNT_EXPORT, ACCOUNT_IMPORT, ACCOUNT_MANAGER_READ,
     ACCOUNT_MANAGER_READ_PERSONAL, ACCOUNT_MANAGER_WRITE, ACCOUNT_READ, ACCOUNT_READ_PERSONAL, ACCOUNT_WRITE,
     ASSIGNMENT_POLICY_READ, ASSIGNMENT_POLICY_WRITE, ASSIGNMENT_READ, ASSIGNMENT_TRANSFER, ASSIGNMENT_WRITE,
-    CATALOG_READ, CATALOG_WRITE, CHANGE_READ, DISCOUNT_POLICY_WRITE, EVENT_FOLLOW, PRICE_IMPORT, PRICE_QUOTE_READ,
-    TERRITORY_IMPORT, TERRITORY_READ, TERRITORY_WRITE,
+    CATALOG_READ, CATALOG_WRITE, CHANGE_READ, DISCOUNT_POLICY_WRITE, EVENT_FOLLOW, OPPORTUNITY_IMPORT,
+    OPPORTUNITY_READ, OPPORTUNITY_READ_ALL, OPPORTUNITY_REASSIGN, OPPORTUNITY_WRITE, PIPELINE_READ, PIPELINE_WRITE,
+    PRICE_IMPORT, PRICE_QUOTE_READ, QUOTE_APPROVE, TERRITORY_IMPORT, TERRITORY_READ, TERRITORY_WRITE,
 };
 
 /// A named set of permissions that a grant gives in a territory and everything below it.
@@ -134,16 +159,6 @@ pub struct RoleEntry {
     pub permissions: &'static [&'static str],
 }
 
-const READ: &[&str] = &[
-    ACCOUNT_READ,
-    ACCOUNT_MANAGER_READ,
-    ASSIGNMENT_READ,
-    ASSIGNMENT_POLICY_READ,
-    CATALOG_READ,
-    PRICE_QUOTE_READ,
-    TERRITORY_READ,
-];
-
 /// The published table, in the order of [`Role`].
 ///
 /// Personal values are for those who meet the customer; who only counts or checks works without them. Who belongs to a
@@ -151,37 +166,44 @@ const READ: &[&str] = &[
 #[rustfmt::skip]
 pub const ROLES: &[RoleEntry] = &[
     RoleEntry { role: Role::AccountManager, name: "account_manager", zh: "客户经理", en: "Account manager",
-        permissions: &[ACCOUNT_READ, ACCOUNT_READ_PERSONAL, ACCOUNT_WRITE, ACCOUNT_MANAGER_READ,
-            ACCOUNT_MANAGER_READ_PERSONAL, ASSIGNMENT_READ, ASSIGNMENT_POLICY_READ, CATALOG_READ, CHANGE_READ,
-            PRICE_QUOTE_READ, TERRITORY_READ] },
+        permissions: &[ACCOUNT_READ, ACCOUNT_READ_PERSONAL, ACCOUNT_WRITE, ACCOUNT_MANAGER_READ, ACCOUNT_MANAGER_READ_PERSONAL,
+            ASSIGNMENT_READ, ASSIGNMENT_POLICY_READ, CATALOG_READ, CHANGE_READ, OPPORTUNITY_READ, OPPORTUNITY_WRITE,
+            PIPELINE_READ, PRICE_QUOTE_READ, QUOTE_APPROVE, TERRITORY_READ] },
     RoleEntry { role: Role::Supervisor, name: "supervisor", zh: "主管", en: "Supervisor",
-        permissions: &[ACCOUNT_ACTIVATE, ACCOUNT_CLASSIFY, ACCOUNT_EXPORT, ACCOUNT_READ, ACCOUNT_READ_PERSONAL,
-            ACCOUNT_WRITE, ACCOUNT_MANAGER_READ, ACCOUNT_MANAGER_READ_PERSONAL, ASSIGNMENT_READ, ASSIGNMENT_TRANSFER,
-            ASSIGNMENT_WRITE, ASSIGNMENT_POLICY_READ, CATALOG_READ, CHANGE_READ, PRICE_QUOTE_READ, TERRITORY_READ] },
+        permissions: &[ACCOUNT_ACTIVATE, ACCOUNT_CLASSIFY, ACCOUNT_EXPORT, ACCOUNT_READ, ACCOUNT_READ_PERSONAL, ACCOUNT_WRITE,
+            ACCOUNT_MANAGER_READ, ACCOUNT_MANAGER_READ_PERSONAL, ASSIGNMENT_READ, ASSIGNMENT_TRANSFER,
+            ASSIGNMENT_WRITE, ASSIGNMENT_POLICY_READ, CATALOG_READ, CHANGE_READ, OPPORTUNITY_READ,
+            OPPORTUNITY_READ_ALL, OPPORTUNITY_REASSIGN, OPPORTUNITY_WRITE, PIPELINE_READ, PRICE_QUOTE_READ,
+            QUOTE_APPROVE, TERRITORY_READ] },
     RoleEntry { role: Role::Director, name: "director", zh: "总监", en: "Director",
-        permissions: &[ACCOUNT_ACTIVATE, ACCOUNT_CLASSIFY, ACCOUNT_EXPORT, ACCOUNT_IMPORT, ACCOUNT_READ,
-            ACCOUNT_READ_PERSONAL, ACCOUNT_WRITE, ACCOUNT_MANAGER_READ, ACCOUNT_MANAGER_READ_PERSONAL,
-            ACCOUNT_MANAGER_WRITE, ASSIGNMENT_READ, ASSIGNMENT_TRANSFER, ASSIGNMENT_WRITE, ASSIGNMENT_POLICY_READ,
-            ASSIGNMENT_POLICY_WRITE, CATALOG_READ, CHANGE_READ, DISCOUNT_POLICY_WRITE, PRICE_QUOTE_READ,
-            TERRITORY_IMPORT, TERRITORY_READ, TERRITORY_WRITE] },
+        permissions: &[ACCOUNT_ACTIVATE, ACCOUNT_CLASSIFY, ACCOUNT_EXPORT, ACCOUNT_IMPORT, ACCOUNT_READ, ACCOUNT_READ_PERSONAL,
+            ACCOUNT_WRITE, ACCOUNT_MANAGER_READ, ACCOUNT_MANAGER_READ_PERSONAL, ACCOUNT_MANAGER_WRITE,
+            ASSIGNMENT_READ, ASSIGNMENT_TRANSFER, ASSIGNMENT_WRITE, ASSIGNMENT_POLICY_READ, ASSIGNMENT_POLICY_WRITE,
+            CATALOG_READ, CHANGE_READ, DISCOUNT_POLICY_WRITE, OPPORTUNITY_IMPORT, OPPORTUNITY_READ,
+            OPPORTUNITY_READ_ALL, OPPORTUNITY_REASSIGN, OPPORTUNITY_WRITE, PIPELINE_READ, PIPELINE_WRITE,
+            PRICE_QUOTE_READ, QUOTE_APPROVE, TERRITORY_IMPORT, TERRITORY_READ, TERRITORY_WRITE] },
     RoleEntry { role: Role::ProductManager, name: "product_manager", zh: "产品经理", en: "Product manager",
-        permissions: &[ACCOUNT_READ, ACCOUNT_MANAGER_READ, ASSIGNMENT_READ, ASSIGNMENT_POLICY_READ, CATALOG_READ, CATALOG_WRITE, CHANGE_READ, PRICE_IMPORT,
+        permissions: &[ACCOUNT_READ, ACCOUNT_MANAGER_READ, ASSIGNMENT_READ, ASSIGNMENT_POLICY_READ, CATALOG_READ,
+            CATALOG_WRITE, CHANGE_READ, OPPORTUNITY_READ, OPPORTUNITY_WRITE, PIPELINE_READ, PRICE_IMPORT,
             PRICE_QUOTE_READ, TERRITORY_READ] },
     RoleEntry { role: Role::SupportManager, name: "support_manager", zh: "支撑经理", en: "Support manager",
-        permissions: READ },
+        permissions: &[ACCOUNT_READ, ACCOUNT_MANAGER_READ, ASSIGNMENT_READ, ASSIGNMENT_POLICY_READ, CATALOG_READ,
+            OPPORTUNITY_READ, OPPORTUNITY_WRITE, PIPELINE_READ, PRICE_QUOTE_READ, TERRITORY_READ] },
     RoleEntry { role: Role::Analyst, name: "analyst", zh: "分析员", en: "Analyst",
         permissions: &[ACCOUNT_EXPORT, ACCOUNT_READ, ACCOUNT_MANAGER_READ, ASSIGNMENT_READ, ASSIGNMENT_POLICY_READ,
-            CATALOG_READ, CHANGE_READ, PRICE_QUOTE_READ, TERRITORY_READ] },
+            CATALOG_READ, CHANGE_READ, OPPORTUNITY_READ, OPPORTUNITY_READ_ALL, PIPELINE_READ, PRICE_QUOTE_READ,
+            TERRITORY_READ] },
     RoleEntry { role: Role::Approver, name: "approver", zh: "审批人", en: "Approver",
-        permissions: READ },
-    RoleEntry { role: Role::Auditor, name: "auditor", zh: "审计员", en: "Auditor",
         permissions: &[ACCOUNT_READ, ACCOUNT_MANAGER_READ, ASSIGNMENT_READ, ASSIGNMENT_POLICY_READ, CATALOG_READ,
-            CHANGE_READ, EVENT_FOLLOW, TERRITORY_READ] },
+            OPPORTUNITY_READ, OPPORTUNITY_READ_ALL, PIPELINE_READ, PRICE_QUOTE_READ, QUOTE_APPROVE, TERRITORY_READ] },
+    RoleEntry { role: Role::Auditor, name: "auditor", zh: "审计员", en: "Auditor",
+        permissions: &[ACCOUNT_READ, ACCOUNT_MANAGER_READ, ASSIGNMENT_READ, ASSIGNMENT_POLICY_READ, CATALOG_READ, CHANGE_READ,
+            EVENT_FOLLOW, OPPORTUNITY_READ, OPPORTUNITY_READ_ALL, PIPELINE_READ, TERRITORY_READ] },
     RoleEntry { role: Role::Administrator, name: "administrator", zh: "管理员", en: "Administrator",
         permissions: permission::ALL },
     RoleEntry { role: Role::Service, name: "service", zh: "服务", en: "Service",
-        permissions: &[ACCOUNT_READ, ACCOUNT_MANAGER_READ, ASSIGNMENT_READ, ASSIGNMENT_POLICY_READ, CATALOG_READ,
-            EVENT_FOLLOW, PRICE_QUOTE_READ, TERRITORY_READ] },
+        permissions: &[ACCOUNT_READ, ACCOUNT_MANAGER_READ, ASSIGNMENT_READ, ASSIGNMENT_POLICY_READ, CATALOG_READ, EVENT_FOLLOW,
+            OPPORTUNITY_READ, OPPORTUNITY_READ_ALL, PIPELINE_READ, PRICE_QUOTE_READ, TERRITORY_READ] },
 ];
 
 impl Role {

@@ -1,6 +1,8 @@
 //! What a handler knows about the call that it serves.
 
-use guanxi_auth::{Caller, Scope, TerritoryPaths};
+use std::sync::Arc;
+
+use guanxi_auth::{Caller, Principal, SERVICE_PREFIX, Scope, TerritoryPaths};
 use guanxi_db::RequestKey;
 use guanxi_proto::errors::v1::ErrorReason;
 use prost::Message;
@@ -61,6 +63,24 @@ impl Call {
         // Absent only if a service were served without the chassis: then nothing is allowed.
         let call = extensions.remove::<Self>().ok_or_else(Refusal::internal)?;
         Ok((call, message))
+    }
+
+    /// A call that a service makes of itself, in its own name: at its start, or when a time is over. `service` is its name, for example
+    /// `product-catalog`.
+    #[must_use]
+    pub fn own(service: &str, method: &'static str) -> Self {
+        let now = now();
+        let principal =
+            Principal { subject: format!("{SERVICE_PREFIX}{service}"), grants: Vec::new(), expire_time: now };
+        Self {
+            caller: Caller { principal: Arc::new(principal) },
+            method,
+            permission: "",
+            now,
+            traceparent: None,
+            token: BearerToken::default(),
+            due: None,
+        }
     }
 
     /// The employee number of the caller, or `service:<name>`.

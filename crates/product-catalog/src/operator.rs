@@ -10,8 +10,7 @@ use crate::error::reason;
 /// Opens a call that changes the catalog: its caller must have the permission for every root of the tree.
 pub(crate) fn open<T>(resources: &Resources, request: Request<T>) -> Result<(Call, T), Error> {
     let (call, request) = Call::open(request)?;
-    let (scope, roots) = (resources.scope(&call), resources.paths().roots());
-    if scope.is_everything() || (!roots.is_empty() && roots.iter().all(|root| scope.contains(root))) {
+    if resources.holds_everywhere(&call) {
         return Ok((call, request));
     }
     Err(Refusal::new(Code::PermissionDenied, reason(ErrorReason::CatalogIsOperatorWide)).into())

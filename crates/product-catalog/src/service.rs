@@ -50,7 +50,8 @@ pub async fn serve(
     let foundation = Foundation::lay(&settings.service, SCHEMA, &MIGRATOR).await?;
     let registry = settings.peers.client_registry(NAME)?;
     // Nothing of the catalog lies in a territory.
-    let directory = territories::start(&foundation.database, foundation.reader.newest(), registry, None).await?;
+    let beside = territories::Beside::default();
+    let (directory, _) = territories::start(&foundation.database, foundation.reader.newest(), registry, beside).await?;
     let resources = foundation.resources(directory.clone());
     discount_policy::ensure_default(&resources).await.map_err(|error| Error::Assemble(error.into()))?;
     let keeper = Keeper::start(&foundation.reader).await?;

@@ -4,12 +4,14 @@ use guanxi_auth::{Scope, TerritoryPaths};
 use guanxi_db::{Claim, Connection, Database, RequestKey, Transaction};
 use guanxi_events::{NewEvent, Outbox, Place};
 use guanxi_filter::{Page, PageQuery};
-use guanxi_grpc::{Call, Stopping};
+use guanxi_grpc::{Call, Refusal, Stopping};
+use guanxi_proto::errors::v1::ErrorReason;
 use prost::Name;
 use sqlx::FromRow;
 use sqlx::postgres::PgRow;
 use time::OffsetDateTime;
 use tokio::sync::watch;
+use tonic::Code;
 use uuid::Uuid;
 
 use crate::import::ImportStatements;
@@ -50,6 +52,21 @@ impl Resources {
     #[must_use]
     pub fn scope(&self, call: &Call) -> Scope {
         call.scope(self.paths())
+    }
+
+    /// Refuses a call for what holds for the whole operator to whoever may use its method in a part of the tree only.
+    pub fn check_whole_tree(&self, call: &Call) -> Result<(), Refusal> {
+        if self.holds_everywhere(call) {
+            return Ok(());
+        }
+        Err(Refusal::new(Code::PermissionDenied, ErrorReason::RootGrantMissing).with("permission", call.permission))
+    }
+
+    /// True if the caller may use the method in the whole tree.
+    #[must_use]
+    pub fn holds_everywhere(&self, call: &Call) -> bool {
+        let (scope, roots) = (self.scope(call), self.paths().roots());
+        scope.is_everything() || (!roots.is_empty() && roots.iter().all(|root| scope.contains(root)))
     }
 
     /// The part of a scope below a territory, or all of it where none is named. What the scope does not contain does not exist.

@@ -29,23 +29,45 @@ const RETRY: Duration = Duration::from_secs(1);
 /// row of its territory in the copy (`for share`).
 pub type RePath = for<'c> fn(&'c mut PgConnection, &'c str, &'c str) -> BoxFuture<'c, Result<(), guanxi_db::Error>>;
 
-/// Loads the copy, and keeps it up to date where its source is known. `newest` is how far the service's own events go; `re_path` is
-/// for a service that keeps something in territories.
+/// Takes in events of client-registry in the transaction of their position.
+pub type Take = for<'c> fn(&'c mut PgConnection, &'c [Event]) -> BoxFuture<'c, Result<(), FollowError>>;
+
+/// What a service has of client-registry beside the tree itself.
+#[derive(Clone, Copy, Default)]
+pub struct Beside {
+    /// For a service that keeps something in territories.
+    pub re_path: Option<RePath>,
+    /// For a service that takes in other events too, of these types; `take` gets all events and picks its own.
+    pub take: Option<(&'static [&'static str], Take)>,
+}
+
+/// Loads the copy, and keeps it up to date where its source is known. `newest` is how far the service's own events go. Returns how far
+/// the feed of client-registry is taken in, too; it stays at 0 where that is not followed.
 pub async fn start(
     database: &Database,
     newest: watch::Receiver<i64>,
     registry: Option<Peer>,
-    re_path: Option<RePath>,
-) -> Result<Directory, guanxi_db::Error> {
-    let (copy, paths) = (Copy::of(database.schema(), re_path), TerritoryPaths::default());
+    beside: Beside,
+) -> Result<(Directory, watch::Receiver<i64>), guanxi_db::Error> {
+    let (copy, paths) = (Copy::of(database.schema(), beside.re_path), TerritoryPaths::default());
     copy.load(database, &paths).await?;
+    let mut position = watch::channel(0).1;
     if let Some(registry) = registry {
-        let follower = Follower::new(database, CLIENT_REGISTRY, registry, &TYPES);
+        let (others, take) = beside.take.unzip();
+        let types = [&TYPES, others.unwrap_or_default()].concat();
+        let follower = Follower::new(database, CLIENT_REGISTRY, registry, &types);
+        position = follower.position();
         tokio::spawn(copy.keep_loading(database.clone(), paths.clone(), follower.changes()));
-        tokio::spawn(follower.follow(async move |transaction, events| copy.apply(transaction, events).await));
+        tokio::spawn(follower.follow(async move |transaction, events| {
+            copy.apply(transaction, events).await?;
+            match take {
+                Some(take) => take(transaction, events).await,
+                None => Ok(()),
+            }
+        }));
     }
     // The service's own changes never shape the tree, so its own feed need not wait for the copy.
-    Ok(Directory { paths, followed: newest })
+    Ok((Directory { paths, followed: newest }, position))
 }
 
 /// The copy in the tables of a schema.
@@ -111,10 +133,11 @@ impl Copy {
     /// subtree by a statement of its own, and in `named` what is not written yet. Events that were taken in before change nothing in
     /// the end: each territory goes once more the way that it went.
     async fn apply(self, connection: &mut PgConnection, events: &[Event]) -> Result<(), FollowError> {
-        let changes = events.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        let events = events.iter().filter(|event| event.subject.starts_with("territory/"));
+        let changes = events.clone().map(read).collect::<Result<Vec<_>, _>>()?;
         let mut named = self.named(connection, &changes).await?;
         let mut touched = BTreeSet::new();
-        for (event, change) in events.iter().zip(changes) {
+        for (event, change) in events.zip(changes) {
             match (change.before, change.after) {
                 (_, Some(after)) => {
                     let path =

@@ -1,14 +1,13 @@
 //! The methods.
 
-use guanxi_grpc::{Call, Refusal};
+use guanxi_grpc::Call;
 use guanxi_proto::client_registry::v1::assignment_policy_service_server::AssignmentPolicyService;
 use guanxi_proto::client_registry::v1::{
     GetAssignmentPolicyRequest, GetAssignmentPolicyResponse, UpdateAssignmentPolicyRequest,
     UpdateAssignmentPolicyResponse,
 };
-use guanxi_proto::errors::v1::ErrorReason;
 use guanxi_resource::Resources;
-use tonic::{Code, Request, Response, Status};
+use tonic::{Request, Response, Status};
 
 use super::{convert, store};
 
@@ -21,15 +20,6 @@ pub(crate) struct AssignmentPolicyRpc {
 impl AssignmentPolicyRpc {
     pub(crate) fn new(resources: Resources) -> Self {
         Self { resources }
-    }
-
-    /// Refuses whoever has the permission in a part of the tree only: a root's path is its code.
-    fn check_root(&self, call: &Call) -> Result<(), Refusal> {
-        let at_root = |(path, _): &(String, String)| path.matches('/').count() <= 1;
-        if self.resources.scope(call).ranges().iter().any(at_root) {
-            return Ok(());
-        }
-        Err(Refusal::new(Code::PermissionDenied, ErrorReason::RootGrantMissing).with("permission", call.permission))
     }
 }
 
@@ -52,7 +42,7 @@ impl AssignmentPolicyService for AssignmentPolicyRpc {
     ) -> Result<Response<UpdateAssignmentPolicyResponse>, Status> {
         let (call, request) = Call::open(request)?;
         let key = call.request_key(&request.request_id, &request)?;
-        self.check_root(&call)?;
+        self.resources.check_whole_tree(&call)?;
         let (etag, patch) = convert::update(request)?;
         let mut transaction = self.resources.begin().await?;
         let before = store::lock(&mut transaction).await?;

@@ -1,10 +1,8 @@
 //! The methods.
 
-use std::sync::Arc;
-
-use guanxi_auth::{Caller, Principal, Scope};
+use guanxi_auth::Scope;
 use guanxi_filter::PageRequest;
-use guanxi_grpc::{BearerToken, Call, parse_id};
+use guanxi_grpc::{Call, parse_id};
 use guanxi_proto::product_catalog::v1::discount_policy_service_server::DiscountPolicyService;
 use guanxi_proto::product_catalog::v1::{
     CreateDiscountPolicyRequest, CreateDiscountPolicyResponse, DeleteDiscountPolicyRequest,
@@ -34,23 +32,13 @@ impl DiscountPolicyRpc {
 
 /// Creates the default policy where there is none yet, in the name of the service.
 pub(crate) async fn ensure_default(resources: &Resources) -> Result<(), Error> {
-    let now = guanxi_grpc::now();
-    let principal = Principal { subject: "service:product-catalog".to_owned(), grants: Vec::new(), expire_time: now };
-    let call = Call {
-        caller: Caller { principal: Arc::new(principal) },
-        method: "guanxi.product_catalog.v1.DiscountPolicyService/CreateDiscountPolicy",
-        permission: "",
-        now,
-        traceparent: None,
-        token: BearerToken::default(),
-        due: None,
-    };
+    let call = Call::own("product-catalog", "guanxi.product_catalog.v1.DiscountPolicyService/CreateDiscountPolicy");
     let mut transaction = resources.begin().await?;
     match store::get(&mut transaction, &Key::CategoryCode(String::new())).await {
         Err(Error::NotFound { .. }) => {}
         found => return found.map(|_policy| ()),
     }
-    let policy = Row::shipped(guanxi_db::new_id(now), now);
+    let policy = Row::shipped(guanxi_db::new_id(call.now), call.now);
     match store::save(&mut transaction, &policy).await {
         // Another replica was faster.
         Err(Error::Exists { .. }) => return Ok(()),

@@ -1,0 +1,10 @@
+//! From a hint to an accepted quote: pipelines and opportunities.
+
+mod copies;
+mod error;
+mod opportunity;
+mod pipeline;
+mod place;
+mod service;
+
+pub use service::{MIGRATOR, SCHEMA, Settings, serve};

@@ -1,0 +1,10 @@
+//! Pipelines: the stages that opportunities go through, as data. A pipeline belongs to the whole operator; its stages keep their order of
+//! kinds, and none that an opportunity is or was in is ever left out.
+
+mod convert;
+mod model;
+mod standard;
+pub(crate) mod store;
+
+pub(crate) use model::ForecastCategory;
+pub(crate) use standard::{STANDARD, ensure as ensure_standard};
