@@ -1,5 +1,7 @@
 //! The assembly of the process.
 
+use std::sync::LazyLock;
+
 use guanxi_grpc::Services;
 use guanxi_proto::client_registry::v1::account_manager_service_server::AccountManagerServiceServer;
 use guanxi_proto::client_registry::v1::account_service_server::AccountServiceServer;
@@ -25,7 +27,7 @@ use crate::vacancy::VacancyRpc;
 pub const SCHEMA: &str = "client_registry";
 
 /// The service's migrations.
-pub static MIGRATOR: Migrator = sqlx::migrate!();
+pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| guanxi_db::migrator(SCHEMA, &sqlx::migrate!()));
 
 /// Serves until `stop` resolves. `listener` replaces the address of the settings where a test brings its own.
 pub async fn serve(

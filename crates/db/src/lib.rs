@@ -13,6 +13,6 @@ mod request;
 pub use error::Error;
 pub use id::new_id;
 pub use lease::{Connection, Database, Settings, Transaction};
-pub use provision::{migrate, provision, role_url};
+pub use provision::{migrate, migrator, provision, role_url};
 pub use request::{Claim, RequestKey};
 pub use sqlx::PgConnection;

@@ -2,9 +2,9 @@
 
 use std::str::FromStr;
 
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor, SqlSafeStr};
 
 use crate::Error;
 
@@ -35,6 +35,20 @@ pub async fn provision(admin: &mut PgConnection, schema: &'static str, password:
 /// no worker processes are started for one and none is compiled: either costs more than the whole statement.
 const SERVICE_LIMITS: &str = "statement_timeout = '60s';lock_timeout = '20s';idle_in_transaction_session_timeout = '5s';\
     timezone = 'UTC';max_parallel_workers_per_gather = 0;jit = off";
+
+/// The tables that every service has. Shipped: databases out there know its checksum, so a change is a further migration of each service.
+const CHASSIS: &str = include_str!("chassis.sql");
+
+/// The migrations of a service: as version 1 the tables that every service has, and then its own.
+#[must_use]
+pub fn migrator(schema: &'static str, own: &Migrator) -> Migrator {
+    let chassis = AssertSqlSafe(CHASSIS.replace("{schema}", schema)).into_sql_str();
+    let chassis = Migration::new(1, "chassis".into(), MigrationType::Simple, chassis, false);
+    let mut migrator = Migrator::with_migrations(std::iter::once(chassis).chain(own.iter().cloned()).collect());
+    migrator.create_schema(schema);
+    migrator.dangerous_set_table_name(format!("{schema}._sqlx_migrations"));
+    migrator
+}
 
 /// Runs the migrations of a service as the owner of its schema, under a lock.
 pub async fn migrate(owner_url: &str, migrator: &Migrator) -> Result<(), sqlx::migrate::MigrateError> {
@@ -77,4 +91,29 @@ fn literal(text: &str) -> String {
 
 fn identifier(text: &str) -> String {
     format!("\"{}\"", text.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_migration_is_what_was_shipped() {
+        let shipped = [
+            (
+                "client_registry",
+                "fe6750f4e4c3f7171f8cef8add70d446540c1bceeb96f319bc4507d2b5efb6c7da2fde5a533abdc06f37ba5c1a59fe3d",
+            ),
+            (
+                "product_catalog",
+                "62b2d0b9fc32a53f58bd687d4f489b137e5a3870ba7c015eed375bdd06646b0d7718e055a26c311a321c7932fdeb7d32",
+            ),
+        ];
+        for (schema, checksum) in shipped {
+            let migrator = migrator(schema, &Migrator::DEFAULT);
+            let [chassis] = migrator.iter().as_slice() else { panic!("{migrator:?}") };
+            let found = chassis.checksum.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+            assert_eq!((chassis.version, &*chassis.description, &*found), (1, "chassis", checksum), "{schema}");
+        }
+    }
 }

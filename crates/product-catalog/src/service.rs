@@ -1,5 +1,7 @@
 //! The assembly of the process.
 
+use std::sync::LazyLock;
+
 use guanxi_grpc::Services;
 use guanxi_proto::product_catalog::v1::bundle_service_server::BundleServiceServer;
 use guanxi_proto::product_catalog::v1::category_service_server::CategoryServiceServer;
@@ -27,7 +29,7 @@ const NAME: &str = "product-catalog";
 pub const SCHEMA: &str = "product_catalog";
 
 /// The service's migrations.
-pub static MIGRATOR: Migrator = sqlx::migrate!();
+pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| guanxi_db::migrator(SCHEMA, &sqlx::migrate!()));
 
 /// Settings of the service.
 #[derive(clap::Args, Clone, Debug)]

@@ -1,7 +1,8 @@
-//! The life of a service's process: its settings, its schema brought up to date, what every service serves beside its own methods
-//! (the feed, the history of a resource), and the serving until it is told to stop.
+//! What every service's process is: its command line, its settings, its schema brought up to date, what it serves beside its own
+//! methods (the feed, the history of a resource), and the serving until it is told to stop.
 
 pub mod peers;
+mod program;
 pub mod territories;
 
 use guanxi_db::Database;
@@ -13,6 +14,8 @@ use guanxi_resource::{Directory, Resources};
 use sqlx::migrate::Migrator;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+
+pub use self::program::{Program, Stop};
 
 /// Name of the service that has the tree of territories.
 const CLIENT_REGISTRY: &str = "client-registry";

@@ -41,7 +41,6 @@ async fn migrate(server: &Server, folder: &Path) {
     let schema: &'static str = name.leak();
     let mut admin = PgConnectOptions::from_str(&server.url(SUPERUSER, "postgres")).unwrap().connect().await.unwrap();
     guanxi_db::provision(&mut admin, schema, None).await.unwrap();
-    let mut migrator = Migrator::new(folder.join("migrations")).await.unwrap();
-    migrator.dangerous_set_table_name(format!("{schema}._sqlx_migrations"));
+    let migrator = guanxi_db::migrator(schema, &Migrator::new(folder.join("migrations")).await.unwrap());
     guanxi_db::migrate(&server.url(&format!("{schema}_owner"), "postgres"), &migrator).await.unwrap();
 }

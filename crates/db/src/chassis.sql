@@ -1,6 +1,6 @@
 -- What every service has: request ids, the events, the imports. `crates/db` and `crates/events` know these tables.
 
-create table product_catalog.request (
+create table {schema}.request (
     principal text not null,
     method text not null,
     request_id uuid not null,
@@ -11,19 +11,19 @@ create table product_catalog.request (
 );
 
 -- For forgetting what is older than a week.
-create index request_create_time_idx on product_catalog.request (create_time);
+create index request_create_time_idx on {schema}.request (create_time);
 
 -- One row; its lock orders the commits of the schema.
-create table product_catalog.event_head (
+create table {schema}.event_head (
     id smallint not null,
     position bigint not null,
     constraint event_head_pkey primary key (id),
     constraint event_head_id_check check (id = 1)
 );
 
-insert into product_catalog.event_head (id, position) values (1, 0);
+insert into {schema}.event_head (id, position) values (1, 0);
 
-create table product_catalog.event (
+create table {schema}.event (
     position bigint not null,
     id uuid not null,
     kind text not null,
@@ -44,7 +44,7 @@ create table product_catalog.event (
     constraint event_subject_version_key unique (subject, version)
 );
 
-create table product_catalog.import (
+create table {schema}.import (
     principal text not null,
     import_id uuid not null,
     noun text not null,
@@ -56,7 +56,7 @@ create table product_catalog.import (
     constraint import_pkey primary key (principal, import_id)
 );
 
-grant select, insert, update, delete on product_catalog.request to product_catalog_service;
-grant select, update on product_catalog.event_head to product_catalog_service;
-grant select, insert on product_catalog.event to product_catalog_service;
-grant select, insert, update on product_catalog.import to product_catalog_service;
+grant select, insert, update, delete on {schema}.request to {schema}_service;
+grant select, update on {schema}.event_head to {schema}_service;
+grant select, insert on {schema}.event to {schema}_service;
+grant select, insert, update on {schema}.import to {schema}_service;
