@@ -1,5 +1,7 @@
 //! The assembly of the process.
 
+use std::sync::LazyLock;
+
 use futures_util::FutureExt;
 use guanxi_events::Follower;
 use guanxi_grpc::{Peer, Services};
@@ -21,7 +23,7 @@ const CATALOG: &str = "product-catalog";
 pub const SCHEMA: &str = "opportunity_pipeline";
 
 /// The service's migrations.
-pub static MIGRATOR: Migrator = sqlx::migrate!();
+pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| guanxi_db::migrator(SCHEMA, &sqlx::migrate!()));
 
 /// Settings of the service.
 #[derive(clap::Args, Clone, Debug)]

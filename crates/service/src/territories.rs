@@ -387,7 +387,7 @@ mod tests {
     async fn a_process_sees_what_another_one_took_in() {
         let database = database().await;
         let here = Database::connect(&database.settings(), SCHEMA).await.unwrap();
-        let Directory { paths, .. } = start(&here, watch::channel(0).1, None, None).await.unwrap();
+        let (Directory { paths, .. }, _) = start(&here, watch::channel(0).1, None, Beside::default()).await.unwrap();
         let (changes, copy) = (watch::Sender::new(0), Copy::of(SCHEMA, None));
         tokio::spawn(copy.keep_loading(here, paths.clone(), changes.subscribe()));
 

@@ -7,6 +7,7 @@ mod convert;
 mod desk;
 mod listing;
 mod model;
+mod opening;
 mod patch;
 mod rpc;
 pub(crate) mod store;

@@ -10,14 +10,14 @@ use guanxi_proto::opportunity_pipeline::v1::{
     GetOpportunityRequest, GetOpportunityResponse, ListOpportunitiesRequest, ListOpportunitiesResponse,
     UndeleteOpportunityRequest, UndeleteOpportunityResponse, UpdateOpportunityRequest, UpdateOpportunityResponse,
 };
-use guanxi_resource::{Deletable, Error, Resources, Sight, Update};
+use guanxi_resource::{Deletable, Resources, Sight, Update};
 use tonic::{Request, Response, Status};
 
 use super::listing::LISTING;
 use super::model::Opportunity as Row;
-use super::{desk, patch, store};
-use crate::copies::{self, Copies};
-use crate::pipeline;
+use super::opening::open;
+use super::{desk, patch};
+use crate::copies::Copies;
 
 /// Serves opportunities.
 #[derive(Clone)]
@@ -35,18 +35,6 @@ impl OpportunityRpc {
     fn sight(&self, call: &Call) -> Sight {
         Sight::of(call, "", self.resources.paths()).or_own(call, OPPORTUNITY_READ_ALL, self.resources.paths())
     }
-}
-
-/// Puts a new opportunity into its territory and into the first stage of its pipeline.
-async fn open(transaction: &mut Transaction, call: &Call, pipeline_code: &str, new: Row) -> Result<Row, Error> {
-    let territory_path = copies::lock_territory(transaction, &new.territory_code).await?;
-    let pipeline = pipeline::store::share(transaction, pipeline_code).await?;
-    let first = pipeline.first().ok_or_else(|| Error::not_found("pipeline", pipeline_code))?;
-    let (date, actor) = (day::of(call.now), call.subject());
-    let entry = store::Entry { stage_code: &first.code, date, reason: "", actor, now: call.now };
-    store::enter_stage(transaction, new.id, &entry).await?;
-    let (pipeline_code, stage_code) = (pipeline.code.clone(), first.code.clone());
-    Ok(Row { pipeline_code, stage_code, territory_path, ..new })
 }
 
 #[tonic::async_trait]
