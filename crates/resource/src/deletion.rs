@@ -22,9 +22,14 @@ pub trait Deletable: Resource {
         }
     }
 
+    /// Refuses to delete it: what is deleted already, if nothing else.
+    fn check_deletable(&self) -> Result<(), Error> {
+        self.check_live()
+    }
+
     /// Live → deleted.
     fn deleted(&self, now: OffsetDateTime) -> Result<Self, Error> {
-        self.check_live()?;
+        self.check_deletable()?;
         let mut deleted = self.clone();
         deleted.set_delete_time(Some(now));
         Ok(deleted)
