@@ -14,6 +14,19 @@ pub trait Deletable: Resource {
     /// Deletes it, or brings it back.
     fn set_delete_time(&mut self, time: Option<OffsetDateTime>);
 
+    /// Name of the state in which it is, for refusals.
+    fn state_name(&self) -> &'static str {
+        if self.delete_time().is_some() { "DELETED" } else { Self::LIVE }
+    }
+
+    /// Refuses what is for another state than the one in which it is.
+    fn check_state(&self, expected: &'static str) -> Result<(), Error> {
+        match self.state_name() {
+            state if state == expected => Ok(()),
+            state => Err(Error::StateForbids { state, expected }),
+        }
+    }
+
     /// Refuses a change of a deleted one.
     fn check_live(&self) -> Result<(), Error> {
         match self.delete_time() {
@@ -37,9 +50,7 @@ pub trait Deletable: Resource {
 
     /// Deleted → as it was.
     fn undeleted(&self) -> Result<Self, Error> {
-        if self.delete_time().is_none() {
-            return Err(Error::StateForbids { state: Self::LIVE, expected: "DELETED" });
-        }
+        self.check_state("DELETED")?;
         let mut live = self.clone();
         live.set_delete_time(None);
         Ok(live)
