@@ -14,6 +14,19 @@ pub trait Deletable: Resource {
     /// Deletes it, or brings it back.
     fn set_delete_time(&mut self, time: Option<OffsetDateTime>);
 
+    /// Name of the state in which it is, for refusals.
+    fn state_name(&self) -> &'static str {
+        if self.delete_time().is_some() { "DELETED" } else { Self::LIVE }
+    }
+
+    /// Refuses what is for another state than the one in which it is.
+    fn check_state(&self, expected: &'static str) -> Result<(), Error> {
+        match self.state_name() {
+            state if state == expected => Ok(()),
+            state => Err(Error::StateForbids { state, expected }),
+        }
+    }
+
     /// Refuses a change of a deleted one.
     fn check_live(&self) -> Result<(), Error> {
         match self.delete_time() {
@@ -22,9 +35,14 @@ pub trait Deletable: Resource {
         }
     }
 
+    /// Refuses to delete it: what is deleted already, if nothing else.
+    fn check_deletable(&self) -> Result<(), Error> {
+        self.check_live()
+    }
+
     /// Live → deleted.
     fn deleted(&self, now: OffsetDateTime) -> Result<Self, Error> {
-        self.check_live()?;
+        self.check_deletable()?;
         let mut deleted = self.clone();
         deleted.set_delete_time(Some(now));
         Ok(deleted)
@@ -32,9 +50,7 @@ pub trait Deletable: Resource {
 
     /// Deleted → as it was.
     fn undeleted(&self) -> Result<Self, Error> {
-        if self.delete_time().is_none() {
-            return Err(Error::StateForbids { state: Self::LIVE, expected: "DELETED" });
-        }
+        self.check_state("DELETED")?;
         let mut live = self.clone();
         live.set_delete_time(None);
         Ok(live)

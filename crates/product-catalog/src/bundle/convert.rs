@@ -6,8 +6,7 @@ use guanxi_proto::errors::v1::ErrorReason as Shared;
 use guanxi_proto::product_catalog::v1::{
     self as pb, BundleChange, ErrorReason, UpdateBundleRequest, get_bundle_request,
 };
-use guanxi_resource::Error;
-use uuid::Uuid;
+use guanxi_resource::{Deletable, Error, Update};
 
 use super::model::{Bundle, Component, Content, Kind, MAX_COMPONENTS, State};
 use crate::error::reason;
@@ -69,32 +68,23 @@ pub(super) fn creation(sent: Option<pb::Bundle>) -> Result<impl FnOnce(Bundle) -
     fields.finish(Some(patch))
 }
 
-/// A checked update.
-pub(super) struct Update<P> {
-    pub(super) id: Uuid,
-    pub(super) etag: String,
-    patch: P,
-}
-
-/// Reads an update.
-pub(super) fn update(request: UpdateBundleRequest) -> Result<Update<impl FnOnce(Bundle) -> Bundle>, Violations> {
+/// Reads an update: what a bundle becomes, unless that is wrong beside the bundle as it is.
+pub(super) fn update(
+    request: UpdateBundleRequest,
+) -> Result<Update<impl FnOnce(&Bundle) -> Result<Bundle, Error>>, Violations> {
     let sent = request.bundle.ok_or_else(|| Violation::required("bundle"))?;
     let mut fields = Fields::of_update("bundle", request.update_mask);
     let (id, etag) = (fields.keep(parse_id("bundle.id", &sent.id)), sent.etag.clone());
     let patch = patch(&mut fields, sent);
-    fields.finish(id.map(|id| Update { id, etag, patch }))
-}
-
-impl<P: FnOnce(Bundle) -> Bundle> Update<P> {
-    /// The bundle as the update wants it.
-    pub(super) fn apply(self, before: &Bundle) -> Result<Bundle, Error> {
-        before.check_draft()?;
-        let after = (self.patch)(before.clone());
+    let patch = move |before: &Bundle| {
+        before.check_state("DRAFT")?;
+        let after = patch(before.clone());
         if after.code != before.code {
             return Err(Violation::new("bundle.code", Shared::Immutable).with("value", &before.code).into());
         }
         Ok(after)
-    }
+    };
+    fields.finish(id.map(|id| Update { id, etag, patch }))
 }
 
 /// What shows only beside everything that the bundle is to be, and beside the offerings that there are.

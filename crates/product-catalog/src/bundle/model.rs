@@ -3,7 +3,7 @@
 use guanxi_grpc::{Violation, Violations};
 use guanxi_proto::errors::v1::ErrorReason as Shared;
 use guanxi_proto::product_catalog::v1::ErrorReason;
-use guanxi_resource::{Error, Resource, Stamp};
+use guanxi_resource::{Deletable, Error, Resource, Stamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
@@ -100,30 +100,9 @@ impl Bundle {
         }
     }
 
-    fn state_name(&self) -> &'static str {
-        match self.state {
-            _ if self.delete_time.is_some() => "DELETED",
-            State::Draft => "DRAFT",
-            State::Published => "PUBLISHED",
-            State::Retired => "RETIRED",
-        }
-    }
-
-    fn check_state(&self, expected: &'static str) -> Result<(), Error> {
-        match self.state_name() {
-            state if state == expected => Ok(()),
-            state => Err(Error::StateForbids { state, expected }),
-        }
-    }
-
-    /// Refuses a change of what is no draft.
-    pub(super) fn check_draft(&self) -> Result<(), Error> {
-        self.check_state("DRAFT")
-    }
-
     /// DRAFT → PUBLISHED. `offerings` says where its parts stand.
     pub(super) fn published(&self, offerings: &Standings, today: Date) -> Result<Self, Error> {
-        self.check_draft()?;
+        self.check_state("DRAFT")?;
         let mut wrong = Violations::default();
         let count = self.offering_codes.len();
         if count < MIN_COMPONENTS {
@@ -151,23 +130,36 @@ impl Bundle {
         self.check_state("PUBLISHED")?;
         Ok(Self { state: State::Retired, ..self.clone() })
     }
-
-    /// DRAFT → DELETED.
-    pub(super) fn deleted(&self, now: OffsetDateTime) -> Result<Self, Error> {
-        self.check_draft()?;
-        Ok(Self { delete_time: Some(now), ..self.clone() })
-    }
-
-    /// DELETED → DRAFT.
-    pub(super) fn undeleted(&self) -> Result<Self, Error> {
-        self.check_state("DELETED")?;
-        Ok(Self { delete_time: None, ..self.clone() })
-    }
 }
 
 impl Resource for Bundle {
     fn stamp(&mut self) -> Stamp<'_> {
         Stamp { id: self.id, version: &mut self.version, update_time: &mut self.update_time }
+    }
+}
+
+impl Deletable for Bundle {
+    const LIVE: &'static str = "DRAFT, PUBLISHED, RETIRED";
+
+    fn delete_time(&self) -> Option<OffsetDateTime> {
+        self.delete_time
+    }
+
+    fn set_delete_time(&mut self, time: Option<OffsetDateTime>) {
+        self.delete_time = time;
+    }
+
+    fn state_name(&self) -> &'static str {
+        match self.state {
+            _ if self.delete_time.is_some() => "DELETED",
+            State::Draft => "DRAFT",
+            State::Published => "PUBLISHED",
+            State::Retired => "RETIRED",
+        }
+    }
+
+    fn check_deletable(&self) -> Result<(), Error> {
+        self.check_state("DRAFT")
     }
 }
 

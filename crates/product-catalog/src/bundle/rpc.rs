@@ -1,6 +1,6 @@
 //! The methods.
 
-use guanxi_auth::Scope;
+use guanxi_db::Transaction;
 use guanxi_filter::PageRequest;
 use guanxi_grpc::{Call, parse_id};
 use guanxi_proto::product_catalog::v1::bundle_service_server::BundleService;
@@ -10,14 +10,13 @@ use guanxi_proto::product_catalog::v1::{
     RetireBundleRequest, RetireBundleResponse, UndeleteBundleRequest, UndeleteBundleResponse, UpdateBundleRequest,
     UpdateBundleResponse,
 };
-use guanxi_resource::Resources;
+use guanxi_resource::{Deletable, Noun, Resources, Sight};
 use tonic::{Request, Response, Status};
 
 use super::model::Bundle as Row;
 use super::{convert, store};
 use crate::offering;
 use crate::operator;
-use crate::value::Key;
 
 /// Serves bundles.
 #[derive(Clone)]
@@ -40,22 +39,17 @@ impl BundleService for BundleRpc {
         let (call, request) = operator::open(&self.resources, request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let patch = convert::creation(request.bundle)?;
-        let id = guanxi_db::new_id(call.now);
-        let mut transaction = self.resources.begin().await?;
-        if let Some(first) = self.resources.claim(&mut transaction, key.as_ref(), id, call.now).await? {
-            let bundle = Some(convert::wire(&store::get(&mut transaction, &Key::Id(first)).await?));
-            return Ok(Response::new(CreateBundleResponse { bundle, position: 0 }));
-        }
-        let bundle = patch(Row::blank(id, call.now));
-        convert::check(&bundle, &offering::lock_offerings(&mut transaction, &bundle.offering_codes).await?)?;
-        store::save(&mut transaction, &bundle).await?;
-        let event = convert::event("bundle.created", None, &bundle);
-        let position = self.resources.commit(transaction, &call, vec![event]).await?;
-        Ok(Response::new(CreateBundleResponse { bundle: Some(convert::wire(&bundle)), position }))
+        let make = async |transaction: &mut Transaction, id| {
+            let bundle = patch(Row::blank(id, call.now));
+            convert::check(&bundle, &offering::lock_offerings(transaction, &bundle.offering_codes).await?)?;
+            Ok(bundle)
+        };
+        let created = self.resources.create(&call, key, &Sight::everywhere(), "bundle.created", make).await?;
+        Ok(Response::new(CreateBundleResponse { bundle: Some(created.0), position: created.1 }))
     }
 
     async fn get_bundle(&self, request: Request<GetBundleRequest>) -> Result<Response<GetBundleResponse>, Status> {
-        let (_call, request) = Call::open(request)?;
+        let (_, request) = Call::open(request)?;
         let key = convert::key(request.key)?;
         let mut connection = self.resources.connection().await?;
         let bundle = store::get(&mut connection, &key).await?;
@@ -67,11 +61,11 @@ impl BundleService for BundleRpc {
         &self,
         request: Request<ListBundlesRequest>,
     ) -> Result<Response<ListBundlesResponse>, Status> {
-        let (_call, request) = Call::open(request)?;
+        let (_, request) = Call::open(request)?;
         let query = store::LISTING.query(&PageRequest::of(&request, &[]))?;
-        let page = self.resources.page::<Row>(&Scope::everything(), "", query).await?;
+        let page = self.resources.list::<Row>(&Sight::everywhere(), "", query).await?;
         Ok(Response::new(ListBundlesResponse {
-            bundles: page.rows.iter().map(convert::wire).collect(),
+            bundles: page.rows,
             next_page_token: page.next_page_token,
             total: page.total,
         }))
@@ -84,16 +78,16 @@ impl BundleService for BundleRpc {
         let (call, request) = operator::open(&self.resources, request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let update = convert::update(request)?;
-        let mut transaction = self.resources.begin().await?;
-        let before = store::lock(&mut transaction, update.id).await?;
-        let mut change = self.resources.change(&call, key, &update.etag, transaction, before).await?;
-        change.decide(|bundle| update.apply(bundle))?;
+        let (sight, transaction) = (Sight::everywhere(), self.resources.begin().await?);
+        let bundle = (update.id, update.etag.as_str());
+        let mut change = self.resources.begin_change(&call, key, transaction, bundle, &sight).await?;
+        change.decide(update.patch)?;
         if !change.repeats {
             let codes = &change.after.offering_codes;
             convert::check(&change.after, &offering::lock_offerings(&mut change.transaction, codes).await?)?;
         }
-        let (bundle, position) = change.finish("bundle.updated", store::save, convert::event).await?;
-        Ok(Response::new(UpdateBundleResponse { bundle: Some(convert::wire(&bundle)), position }))
+        let updated = change.commit("bundle.updated", &sight).await?;
+        Ok(Response::new(UpdateBundleResponse { bundle: Some(updated.0), position: updated.1 }))
     }
 
     async fn publish_bundle(
@@ -102,14 +96,15 @@ impl BundleService for BundleRpc {
     ) -> Result<Response<PublishBundleResponse>, Status> {
         let (call, request) = operator::open(&self.resources, request)?;
         let key = call.request_key(&request.request_id, &request)?;
-        let id = parse_id("id", &request.id)?;
+        let (sight, id) = (Sight::everywhere(), parse_id("id", &request.id)?);
         let mut transaction = self.resources.begin().await?;
-        let before = store::lock(&mut transaction, id).await?;
+        Row::lock(&mut transaction, id).await?;
+        let before: Row = self.resources.get(&mut transaction, &sight, id).await?;
         let offerings = offering::lock_offerings(&mut transaction, &before.offering_codes).await?;
         let mut change = self.resources.change(&call, key, &request.etag, transaction, before).await?;
         change.decide(|bundle| bundle.published(&offerings, guanxi_grpc::day::of(call.now)))?;
-        let (bundle, position) = change.finish("bundle.published", store::save, convert::event).await?;
-        Ok(Response::new(PublishBundleResponse { bundle: Some(convert::wire(&bundle)), position }))
+        let published = change.commit("bundle.published", &sight).await?;
+        Ok(Response::new(PublishBundleResponse { bundle: Some(published.0), position: published.1 }))
     }
 
     async fn retire_bundle(
@@ -117,14 +112,9 @@ impl BundleService for BundleRpc {
         request: Request<RetireBundleRequest>,
     ) -> Result<Response<RetireBundleResponse>, Status> {
         let (call, request) = operator::open(&self.resources, request)?;
-        let key = call.request_key(&request.request_id, &request)?;
-        let id = parse_id("id", &request.id)?;
-        let mut transaction = self.resources.begin().await?;
-        let before = store::lock(&mut transaction, id).await?;
-        let mut change = self.resources.change(&call, key, &request.etag, transaction, before).await?;
-        change.decide(Row::retired)?;
-        let (bundle, position) = change.finish("bundle.retired", store::save, convert::event).await?;
-        Ok(Response::new(RetireBundleResponse { bundle: Some(convert::wire(&bundle)), position }))
+        let rule = async |_: &mut Transaction, bundle: &Row| bundle.retired();
+        let retired = self.resources.alter(&call, &request, &Sight::everywhere(), "bundle.retired", rule).await?;
+        Ok(Response::new(RetireBundleResponse { bundle: Some(retired.0), position: retired.1 }))
     }
 
     async fn delete_bundle(
@@ -132,14 +122,9 @@ impl BundleService for BundleRpc {
         request: Request<DeleteBundleRequest>,
     ) -> Result<Response<DeleteBundleResponse>, Status> {
         let (call, request) = operator::open(&self.resources, request)?;
-        let key = call.request_key(&request.request_id, &request)?;
-        let id = parse_id("id", &request.id)?;
-        let mut transaction = self.resources.begin().await?;
-        let before = store::lock(&mut transaction, id).await?;
-        let mut change = self.resources.change(&call, key, &request.etag, transaction, before).await?;
-        change.decide(|bundle| bundle.deleted(call.now))?;
-        let (bundle, position) = change.finish("bundle.deleted", store::save, convert::event).await?;
-        Ok(Response::new(DeleteBundleResponse { bundle: Some(convert::wire(&bundle)), position }))
+        let rule = async |_: &mut Transaction, bundle: &Row| bundle.deleted(call.now);
+        let deleted = self.resources.alter(&call, &request, &Sight::everywhere(), "bundle.deleted", rule).await?;
+        Ok(Response::new(DeleteBundleResponse { bundle: Some(deleted.0), position: deleted.1 }))
     }
 
     async fn undelete_bundle(
@@ -147,13 +132,8 @@ impl BundleService for BundleRpc {
         request: Request<UndeleteBundleRequest>,
     ) -> Result<Response<UndeleteBundleResponse>, Status> {
         let (call, request) = operator::open(&self.resources, request)?;
-        let key = call.request_key(&request.request_id, &request)?;
-        let id = parse_id("id", &request.id)?;
-        let mut transaction = self.resources.begin().await?;
-        let before = store::lock(&mut transaction, id).await?;
-        let mut change = self.resources.change(&call, key, &request.etag, transaction, before).await?;
-        change.decide(Row::undeleted)?;
-        let (bundle, position) = change.finish("bundle.undeleted", store::save, convert::event).await?;
-        Ok(Response::new(UndeleteBundleResponse { bundle: Some(convert::wire(&bundle)), position }))
+        let rule = async |_: &mut Transaction, bundle: &Row| bundle.undeleted();
+        let live = self.resources.alter(&call, &request, &Sight::everywhere(), "bundle.undeleted", rule).await?;
+        Ok(Response::new(UndeleteBundleResponse { bundle: Some(live.0), position: live.1 }))
     }
 }

@@ -1,40 +1,46 @@
 //! SQL of bundles.
 
 use guanxi_db::PgConnection;
+use guanxi_events::NewEvent;
 use guanxi_filter::{Field, Kind as Type, Listing, Order};
-use guanxi_resource::Error;
+use guanxi_proto::product_catalog::v1 as pb;
+use guanxi_resource::{Error, Noun, Sight};
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use super::convert;
 use super::model::{Bundle, Content, Kind, State};
 use crate::value::Key;
 
-/// The bundle of a key.
-pub(super) async fn get(connection: &mut PgConnection, key: &Key) -> Result<Bundle, Error> {
-    let (id, code, value) = key.parts();
-    let found = sqlx::query_as!(
-        Bundle,
-        r#"select id, code, name_zh, name_en, kind as "kind: Kind", state as "state: State", offering_codes, valid_from_date,
-            valid_to_date, content as "content: Json<Content>", version, create_time, update_time, delete_time
-        from product_catalog.bundle where id = $1 or code = $2"#,
-        id,
-        code,
-    );
-    found.fetch_optional(connection).await?.ok_or(Error::NotFound { resource: "bundle", value })
-}
+impl Noun for Bundle {
+    const NAME: &'static str = "bundle";
+    type Message = pb::Bundle;
 
-/// The bundle of an id for a change of it.
-pub(super) async fn lock(connection: &mut PgConnection, id: Uuid) -> Result<Bundle, Error> {
-    sqlx::query_scalar!("select id from product_catalog.bundle where id = $1 for no key update", id)
-        .fetch_optional(&mut *connection)
-        .await?;
-    get(connection, &Key::Id(id)).await
-}
+    fn territory_path(&self) -> Option<&str> {
+        None
+    }
 
-/// Saves a new bundle, or everything that can change of one that is locked.
-pub(super) async fn save(connection: &mut PgConnection, bundle: &Bundle) -> Result<(), Error> {
-    let saved = sqlx::query_scalar!(
-        "insert into product_catalog.bundle (id, code, name_zh, name_en, kind, state, offering_codes, valid_from_date, valid_to_date, \
+    fn message(&self, _: &Sight) -> pb::Bundle {
+        convert::wire(self)
+    }
+
+    fn event(kind: &'static str, before: Option<&Self>, after: &Self) -> NewEvent {
+        convert::event(kind, before, after)
+    }
+
+    async fn find(connection: &mut PgConnection, id: Uuid) -> Result<Option<Self>, Error> {
+        find(connection, Some(id), None).await
+    }
+
+    async fn lock(connection: &mut PgConnection, id: Uuid) -> Result<(), Error> {
+        let locked = sqlx::query_scalar!("select id from product_catalog.bundle where id = $1 for no key update", id);
+        locked.fetch_optional(connection).await?;
+        Ok(())
+    }
+
+    async fn save(connection: &mut PgConnection, bundle: &Self) -> Result<(), Error> {
+        let saved = sqlx::query_scalar!(
+            "insert into product_catalog.bundle (id, code, name_zh, name_en, kind, state, offering_codes, valid_from_date, valid_to_date, \
          content, version, create_time, update_time, delete_time) \
          select id, code, name_zh, name_en, kind, state, offering_codes, valid_from_date, valid_to_date, content, version, create_time, \
          update_time, delete_time \
@@ -46,16 +52,32 @@ pub(super) async fn save(connection: &mut PgConnection, bundle: &Bundle) -> Resu
          valid_to_date = excluded.valid_to_date, content = excluded.content, version = excluded.version, \
          update_time = excluded.update_time, delete_time = excluded.delete_time \
          returning id",
-        Json(bundle) as _,
-    )
-    .fetch_one(connection)
-    .await;
-    match saved.map_err(guanxi_db::Error::from) {
-        Err(error) if error.constraint() == Some("bundle_code_key") => {
-            Err(Error::Exists { resource: "bundle", field: "code", value: bundle.code.clone() })
-        }
-        saved => Ok(saved.map(|_id| ())?),
+            Json(bundle) as _,
+        )
+        .fetch_one(connection)
+        .await;
+        let error = |error| Error::from(error).or_exists("bundle_code_key", "bundle", "code", &bundle.code);
+        saved.map(|_id| ()).map_err(error)
     }
+}
+
+/// The bundle of an id or a code.
+async fn find(connection: &mut PgConnection, id: Option<Uuid>, code: Option<&str>) -> Result<Option<Bundle>, Error> {
+    let found = sqlx::query_as!(
+        Bundle,
+        r#"select id, code, name_zh, name_en, kind as "kind: Kind", state as "state: State", offering_codes, valid_from_date,
+            valid_to_date, content as "content: Json<Content>", version, create_time, update_time, delete_time
+        from product_catalog.bundle where id = $1 or code = $2"#,
+        id,
+        code,
+    );
+    Ok(found.fetch_optional(connection).await?)
+}
+
+/// The bundle of a key, or the refusal that there is none.
+pub(super) async fn get(connection: &mut PgConnection, key: &Key) -> Result<Bundle, Error> {
+    let (id, code, value) = key.parts();
+    find(connection, id, code).await?.ok_or(Error::NotFound { resource: "bundle", value })
 }
 
 /// How bundles are listed.

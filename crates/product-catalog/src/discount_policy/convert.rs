@@ -7,13 +7,12 @@ use guanxi_proto::product_catalog::v1::{
     self as pb, AuthorityLevel, DiscountPolicyChange, ErrorReason, UpdateDiscountPolicyRequest,
     get_discount_policy_request,
 };
-use guanxi_resource::Error;
+use guanxi_resource::{Deletable, Error, Update};
 use rust_decimal::Decimal;
-use uuid::Uuid;
 
-use super::model::{Authorities, Authority, Content, DiscountPolicy, Key, not_rising};
+use super::model::{Authorities, Authority, Content, DiscountPolicy, not_rising};
 use crate::error::reason;
-use crate::value;
+use crate::value::{self, Key};
 
 /// The least margin that a policy may demand, in percent.
 const MIN_MARGIN: Decimal = Decimal::from_parts(1_000, 0, 0, true, 0);
@@ -56,9 +55,9 @@ pub(super) fn key(key: Option<get_discount_policy_request::Key>) -> Result<Key, 
     match key {
         None => Err(Violation::required("key")),
         Some(get_discount_policy_request::Key::Id(id)) => Ok(Key::Id(parse_id("id", &id)?)),
-        Some(get_discount_policy_request::Key::CategoryCode(code)) if code.is_empty() => Ok(Key::CategoryCode(code)),
+        Some(get_discount_policy_request::Key::CategoryCode(code)) if code.is_empty() => Ok(Key::Code(code)),
         Some(get_discount_policy_request::Key::CategoryCode(code)) => {
-            Ok(Key::CategoryCode(value::code("category_code", &code)?))
+            Ok(Key::Code(value::code("category_code", &code)?))
         }
     }
 }
@@ -73,35 +72,24 @@ pub(super) fn creation(
     fields.finish(category_code.map(|code| (code, patch)))
 }
 
-/// A checked update.
-pub(super) struct Update<P> {
-    pub(super) id: Uuid,
-    pub(super) etag: String,
-    patch: P,
-}
-
-/// Reads an update.
+/// Reads an update: what a policy becomes, unless that is wrong beside the policy as it is.
 pub(super) fn update(
     request: UpdateDiscountPolicyRequest,
-) -> Result<Update<impl FnOnce(DiscountPolicy) -> DiscountPolicy>, Violations> {
+) -> Result<Update<impl FnOnce(&DiscountPolicy) -> Result<DiscountPolicy, Error>>, Violations> {
     let sent = request.discount_policy.ok_or_else(|| Violation::required("discount_policy"))?;
     let mut fields = Fields::of_update("discount_policy", request.update_mask);
     let (id, etag) = (fields.keep(parse_id("discount_policy.id", &sent.id)), sent.etag.clone());
     let (_, patch) = patch(&mut fields, sent);
-    fields.finish(id.map(|id| Update { id, etag, patch }))
-}
-
-impl<P: FnOnce(DiscountPolicy) -> DiscountPolicy> Update<P> {
-    /// The policy as the update wants it.
-    pub(super) fn apply(self, before: &DiscountPolicy) -> Result<DiscountPolicy, Error> {
+    let patch = move |before: &DiscountPolicy| {
         before.check_live()?;
-        let after = (self.patch)(before.clone());
+        let after = patch(before.clone());
         if after.category_code != before.category_code {
             let immutable = Violation::new("discount_policy.category_code", Shared::Immutable);
             return Err(immutable.with("value", &before.category_code).into());
         }
         Ok(after)
-    }
+    };
+    fields.finish(id.map(|id| Update { id, etag, patch }))
 }
 
 /// Reads the fields: the code of the category, and what becomes of a policy by all of them.

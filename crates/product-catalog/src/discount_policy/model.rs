@@ -1,7 +1,7 @@
 //! The policy and its rules.
 
 use guanxi_proto::product_catalog::v1::ErrorReason;
-use guanxi_resource::{Error, Resource, Stamp};
+use guanxi_resource::{Deletable, Error, Resource, Stamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
@@ -28,12 +28,6 @@ pub(super) type Authorities = [Authority; 5];
 pub(super) struct Content {
     pub(super) authorities: Authorities,
     pub(super) reason: String,
-}
-
-/// What a policy is asked for by.
-pub(super) enum Key {
-    Id(Uuid),
-    CategoryCode(String),
 }
 
 /// A policy as it is stored; its fields are the columns.
@@ -79,36 +73,30 @@ impl DiscountPolicy {
             delete_time: None,
         }
     }
-
-    /// Refuses a change of a deleted policy.
-    pub(super) fn check_live(&self) -> Result<(), Error> {
-        if self.delete_time.is_some() {
-            return Err(Error::StateForbids { state: "DELETED", expected: "LIVE" });
-        }
-        Ok(())
-    }
-
-    /// Live → DELETED; the default policy stays.
-    pub(super) fn deleted(&self, now: OffsetDateTime) -> Result<Self, Error> {
-        if self.category_code.is_empty() {
-            return Err(precondition(ErrorReason::DefaultPolicyStays).into());
-        }
-        self.check_live()?;
-        Ok(Self { delete_time: Some(now), ..self.clone() })
-    }
-
-    /// DELETED → live.
-    pub(super) fn undeleted(&self) -> Result<Self, Error> {
-        if self.delete_time.is_none() {
-            return Err(Error::StateForbids { state: "LIVE", expected: "DELETED" });
-        }
-        Ok(Self { delete_time: None, ..self.clone() })
-    }
 }
 
 impl Resource for DiscountPolicy {
     fn stamp(&mut self) -> Stamp<'_> {
         Stamp { id: self.id, version: &mut self.version, update_time: &mut self.update_time }
+    }
+}
+
+impl Deletable for DiscountPolicy {
+    const LIVE: &'static str = "LIVE";
+
+    fn delete_time(&self) -> Option<OffsetDateTime> {
+        self.delete_time
+    }
+
+    fn set_delete_time(&mut self, time: Option<OffsetDateTime>) {
+        self.delete_time = time;
+    }
+
+    fn check_deletable(&self) -> Result<(), Error> {
+        if self.category_code.is_empty() {
+            return Err(precondition(ErrorReason::DefaultPolicyStays).into());
+        }
+        self.check_live()
     }
 }
 

@@ -1,8 +1,8 @@
 //! The methods.
 
-use guanxi_auth::Scope;
+use guanxi_db::Transaction;
 use guanxi_filter::PageRequest;
-use guanxi_grpc::{Call, parse_id};
+use guanxi_grpc::Call;
 use guanxi_proto::product_catalog::v1::discount_policy_service_server::DiscountPolicyService;
 use guanxi_proto::product_catalog::v1::{
     CreateDiscountPolicyRequest, CreateDiscountPolicyResponse, DeleteDiscountPolicyRequest,
@@ -10,10 +10,10 @@ use guanxi_proto::product_catalog::v1::{
     ListDiscountPoliciesResponse, UndeleteDiscountPolicyRequest, UndeleteDiscountPolicyResponse,
     UpdateDiscountPolicyRequest, UpdateDiscountPolicyResponse,
 };
-use guanxi_resource::{Error, Resources};
+use guanxi_resource::{Deletable, Error, Noun, Resources, Sight};
 use tonic::{Request, Response, Status};
 
-use super::model::{DiscountPolicy as Row, Key};
+use super::model::DiscountPolicy as Row;
 use super::{convert, store};
 use crate::category::store as categories;
 use crate::operator;
@@ -34,17 +34,16 @@ impl DiscountPolicyRpc {
 pub(crate) async fn ensure_default(resources: &Resources) -> Result<(), Error> {
     let call = Call::own("product-catalog", "guanxi.product_catalog.v1.DiscountPolicyService/CreateDiscountPolicy");
     let mut transaction = resources.begin().await?;
-    match store::get(&mut transaction, &Key::CategoryCode(String::new())).await {
-        Err(Error::NotFound { .. }) => {}
-        found => return found.map(|_policy| ()),
+    if store::find(&mut transaction, None, Some("")).await?.is_some() {
+        return Ok(());
     }
     let policy = Row::shipped(guanxi_db::new_id(call.now), call.now);
-    match store::save(&mut transaction, &policy).await {
+    match Row::save(&mut transaction, &policy).await {
         // Another replica was faster.
         Err(Error::Exists { .. }) => return Ok(()),
         saved => saved?,
     }
-    resources.commit(transaction, &call, vec![convert::event("discount_policy.created", None, &policy)]).await?;
+    resources.commit(transaction, &call, vec![Row::event("discount_policy.created", None, &policy)]).await?;
     Ok(())
 }
 
@@ -57,28 +56,21 @@ impl DiscountPolicyService for DiscountPolicyRpc {
         let (call, request) = operator::open(&self.resources, request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let (category_code, patch) = convert::creation(request.discount_policy)?;
-        let id = guanxi_db::new_id(call.now);
-        let mut transaction = self.resources.begin().await?;
-        if let Some(first) = self.resources.claim(&mut transaction, key.as_ref(), id, call.now).await? {
-            let discount_policy = Some(convert::wire(&store::get(&mut transaction, &Key::Id(first)).await?));
-            return Ok(Response::new(CreateDiscountPolicyResponse { discount_policy, position: 0 }));
-        }
-        if !category_code.is_empty() {
-            categories::share(&mut transaction, &category_code).await?;
-        }
-        let policy = patch(Row::shipped(id, call.now));
-        store::save(&mut transaction, &policy).await?;
-        let event = convert::event("discount_policy.created", None, &policy);
-        let position = self.resources.commit(transaction, &call, vec![event]).await?;
-        let discount_policy = Some(convert::wire(&policy));
-        Ok(Response::new(CreateDiscountPolicyResponse { discount_policy, position }))
+        let make = async |transaction: &mut Transaction, id| {
+            if !category_code.is_empty() {
+                categories::share(transaction, &category_code).await?;
+            }
+            Ok(patch(Row::shipped(id, call.now)))
+        };
+        let created = self.resources.create(&call, key, &Sight::everywhere(), "discount_policy.created", make).await?;
+        Ok(Response::new(CreateDiscountPolicyResponse { discount_policy: Some(created.0), position: created.1 }))
     }
 
     async fn get_discount_policy(
         &self,
         request: Request<GetDiscountPolicyRequest>,
     ) -> Result<Response<GetDiscountPolicyResponse>, Status> {
-        let (_call, request) = Call::open(request)?;
+        let (_, request) = Call::open(request)?;
         let key = convert::key(request.key)?;
         let mut connection = self.resources.connection().await?;
         let policy = store::get(&mut connection, &key).await?;
@@ -90,11 +82,11 @@ impl DiscountPolicyService for DiscountPolicyRpc {
         &self,
         request: Request<ListDiscountPoliciesRequest>,
     ) -> Result<Response<ListDiscountPoliciesResponse>, Status> {
-        let (_call, request) = Call::open(request)?;
+        let (_, request) = Call::open(request)?;
         let query = store::LISTING.query(&PageRequest::of(&request, &[]))?;
-        let page = self.resources.page::<Row>(&Scope::everything(), "", query).await?;
+        let page = self.resources.list::<Row>(&Sight::everywhere(), "", query).await?;
         Ok(Response::new(ListDiscountPoliciesResponse {
-            discount_policies: page.rows.iter().map(convert::wire).collect(),
+            discount_policies: page.rows,
             next_page_token: page.next_page_token,
             total: page.total,
         }))
@@ -107,13 +99,9 @@ impl DiscountPolicyService for DiscountPolicyRpc {
         let (call, request) = operator::open(&self.resources, request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let update = convert::update(request)?;
-        let mut transaction = self.resources.begin().await?;
-        let before = store::lock(&mut transaction, update.id).await?;
-        let mut change = self.resources.change(&call, key, &update.etag, transaction, before).await?;
-        change.decide(|policy| update.apply(policy))?;
-        let (policy, position) = change.finish("discount_policy.updated", store::save, convert::event).await?;
-        let discount_policy = Some(convert::wire(&policy));
-        Ok(Response::new(UpdateDiscountPolicyResponse { discount_policy, position }))
+        let updated =
+            self.resources.update(&call, key, &Sight::everywhere(), "discount_policy.updated", update).await?;
+        Ok(Response::new(UpdateDiscountPolicyResponse { discount_policy: Some(updated.0), position: updated.1 }))
     }
 
     async fn delete_discount_policy(
@@ -121,15 +109,10 @@ impl DiscountPolicyService for DiscountPolicyRpc {
         request: Request<DeleteDiscountPolicyRequest>,
     ) -> Result<Response<DeleteDiscountPolicyResponse>, Status> {
         let (call, request) = operator::open(&self.resources, request)?;
-        let key = call.request_key(&request.request_id, &request)?;
-        let id = parse_id("id", &request.id)?;
-        let mut transaction = self.resources.begin().await?;
-        let before = store::lock(&mut transaction, id).await?;
-        let mut change = self.resources.change(&call, key, &request.etag, transaction, before).await?;
-        change.decide(|policy| policy.deleted(call.now))?;
-        let (policy, position) = change.finish("discount_policy.deleted", store::save, convert::event).await?;
-        let discount_policy = Some(convert::wire(&policy));
-        Ok(Response::new(DeleteDiscountPolicyResponse { discount_policy, position }))
+        let rule = async |_: &mut Transaction, policy: &Row| policy.deleted(call.now);
+        let deleted =
+            self.resources.alter(&call, &request, &Sight::everywhere(), "discount_policy.deleted", rule).await?;
+        Ok(Response::new(DeleteDiscountPolicyResponse { discount_policy: Some(deleted.0), position: deleted.1 }))
     }
 
     async fn undelete_discount_policy(
@@ -137,17 +120,13 @@ impl DiscountPolicyService for DiscountPolicyRpc {
         request: Request<UndeleteDiscountPolicyRequest>,
     ) -> Result<Response<UndeleteDiscountPolicyResponse>, Status> {
         let (call, request) = operator::open(&self.resources, request)?;
-        let key = call.request_key(&request.request_id, &request)?;
-        let id = parse_id("id", &request.id)?;
-        let mut transaction = self.resources.begin().await?;
-        let before = store::lock(&mut transaction, id).await?;
-        let mut change = self.resources.change(&call, key, &request.etag, transaction, before).await?;
-        change.decide(Row::undeleted)?;
-        if !change.repeats {
-            categories::share(&mut change.transaction, &change.after.category_code).await?;
-        }
-        let (policy, position) = change.finish("discount_policy.undeleted", store::save, convert::event).await?;
-        let discount_policy = Some(convert::wire(&policy));
-        Ok(Response::new(UndeleteDiscountPolicyResponse { discount_policy, position }))
+        let rule = async |transaction: &mut Transaction, policy: &Row| {
+            let live = policy.undeleted()?;
+            categories::share(transaction, &live.category_code).await?;
+            Ok(live)
+        };
+        let live =
+            self.resources.alter(&call, &request, &Sight::everywhere(), "discount_policy.undeleted", rule).await?;
+        Ok(Response::new(UndeleteDiscountPolicyResponse { discount_policy: Some(live.0), position: live.1 }))
     }
 }

@@ -5,7 +5,7 @@ use guanxi_grpc::{Fields, Refusal, Violation, Violations, etag, parse_id, timest
 use guanxi_proto::client_registry::v1 as registry;
 use guanxi_proto::errors::v1::ErrorReason as Shared;
 use guanxi_proto::product_catalog::v1::{self as pb, ErrorReason, PriceChange, ReductionCause, UpdatePriceRequest};
-use guanxi_resource::Error;
+use guanxi_resource::{Error, Update};
 use rust_decimal::Decimal;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
@@ -61,38 +61,25 @@ pub(super) fn event(kind: &'static str, before: Option<&Price>, after: &Price) -
     crate::event::event(kind, after.id, after.version, &change)
 }
 
-/// A checked creation.
-pub(super) fn creation(sent: Option<pb::Price>, id: Uuid, now: OffsetDateTime) -> Result<Price, Violations> {
+/// A checked creation: a price that has no id yet.
+pub(super) fn creation(sent: Option<pb::Price>, now: OffsetDateTime) -> Result<Price, Violations> {
     let sent = sent.ok_or_else(|| Violation::required("price"))?;
     let mut fields = Fields::of_creation("price");
     let patch = Patch::read(&mut fields, sent);
-    patch.complete(fields.finish(Some(())), Price::blank(id, now))
+    patch.complete(fields.finish(Some(())), Price::blank(Uuid::nil(), now))
 }
 
-/// A checked update.
-pub(super) struct Update {
-    pub(super) id: Uuid,
-    pub(super) etag: String,
-    patch: Patch,
-}
-
-impl TryFrom<UpdatePriceRequest> for Update {
-    type Error = Violations;
-
-    fn try_from(request: UpdatePriceRequest) -> Result<Self, Violations> {
-        let sent = request.price.ok_or_else(|| Violation::required("price"))?;
-        let mut fields = Fields::of_update("price", request.update_mask);
-        let (id, etag) = (fields.keep(parse_id("price.id", &sent.id)), sent.etag.clone());
-        let patch = Patch::read(&mut fields, sent);
-        fields.finish(id.map(|id| Self { id, etag, patch }))
-    }
-}
-
-impl Update {
-    /// The price as the update wants it.
-    pub(super) fn apply(&self, before: &Price, today: Date) -> Result<Price, Error> {
-        changed(before, &self.patch, today)
-    }
+/// Reads an update: what a price becomes on a day, unless that is wrong beside the price as it is.
+pub(super) fn update(
+    request: UpdatePriceRequest,
+    today: Date,
+) -> Result<Update<impl FnOnce(&Price) -> Result<Price, Error>>, Violations> {
+    let sent = request.price.ok_or_else(|| Violation::required("price"))?;
+    let mut fields = Fields::of_update("price", request.update_mask);
+    let (id, etag) = (fields.keep(parse_id("price.id", &sent.id)), sent.etag.clone());
+    let patch = Patch::read(&mut fields, sent);
+    let patch = move |before: &Price| changed(before, &patch, today);
+    fields.finish(id.map(|id| Update { id, etag, patch }))
 }
 
 /// What a patch makes of a price, where the price may become so.

@@ -1,6 +1,5 @@
 //! The methods.
 
-use guanxi_auth::Scope;
 use guanxi_db::Transaction;
 use guanxi_filter::PageRequest;
 use guanxi_grpc::{Call, day, parse_id};
@@ -10,7 +9,7 @@ use guanxi_proto::product_catalog::v1::{
     GetPriceResponse, ImportPricesRequest, ImportPricesResponse, ListPricesRequest, ListPricesResponse,
     UndeletePriceRequest, UndeletePriceResponse, UpdatePriceRequest, UpdatePriceResponse,
 };
-use guanxi_resource::{Error, Resources};
+use guanxi_resource::{Error, Resources, Sight};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -45,37 +44,32 @@ impl PriceService for PriceRpc {
     ) -> Result<Response<CreatePriceResponse>, Status> {
         let (call, request) = operator::open(&self.resources, request)?;
         let key = call.request_key(&request.request_id, &request)?;
-        let price = convert::creation(request.price, guanxi_db::new_id(call.now), call.now)?;
-        let mut transaction = self.resources.begin().await?;
-        if let Some(first) = self.resources.claim(&mut transaction, key.as_ref(), price.id, call.now).await? {
-            let price = Some(convert::wire(&store::get(&mut transaction, first).await?));
-            return Ok(Response::new(CreatePriceResponse { price, position: 0 }));
-        }
-        offering::lock_offering(&mut transaction, &price.offering_code).await?;
-        if let Some(other) = rival(&mut transaction, &price).await? {
-            return Err(convert::overlaps(&other).into());
-        }
-        store::save(&mut transaction, &price).await?;
-        let event = convert::event("price.created", None, &price);
-        let position = self.resources.commit(transaction, &call, vec![event]).await?;
-        Ok(Response::new(CreatePriceResponse { price: Some(convert::wire(&price)), position }))
+        let price = convert::creation(request.price, call.now)?;
+        let make = async |transaction: &mut Transaction, id| {
+            let price = Row { id, ..price };
+            offering::lock_offering(transaction, &price.offering_code).await?;
+            match rival(transaction, &price).await? {
+                Some(other) => Err(convert::overlaps(&other).into()),
+                None => Ok(price),
+            }
+        };
+        let created = self.resources.create(&call, key, &Sight::everywhere(), "price.created", make).await?;
+        Ok(Response::new(CreatePriceResponse { price: Some(created.0), position: created.1 }))
     }
 
     async fn get_price(&self, request: Request<GetPriceRequest>) -> Result<Response<GetPriceResponse>, Status> {
-        let (_call, request) = Call::open(request)?;
+        let (_, request) = Call::open(request)?;
         let id = parse_id("id", &request.id)?;
-        let mut connection = self.resources.connection().await?;
-        let price = store::get(&mut connection, id).await?;
-        connection.release();
-        Ok(Response::new(GetPriceResponse { price: Some(convert::wire(&price)) }))
+        let price = self.resources.show::<Row>(&Sight::everywhere(), id).await?;
+        Ok(Response::new(GetPriceResponse { price: Some(price) }))
     }
 
     async fn list_prices(&self, request: Request<ListPricesRequest>) -> Result<Response<ListPricesResponse>, Status> {
-        let (_call, request) = Call::open(request)?;
+        let (_, request) = Call::open(request)?;
         let query = store::LISTING.query(&PageRequest::of(&request, &[]))?;
-        let page = self.resources.page::<Row>(&Scope::everything(), "", query).await?;
+        let page = self.resources.list::<Row>(&Sight::everywhere(), "", query).await?;
         Ok(Response::new(ListPricesResponse {
-            prices: page.rows.iter().map(convert::wire).collect(),
+            prices: page.rows,
             next_page_token: page.next_page_token,
             total: page.total,
         }))
@@ -87,18 +81,18 @@ impl PriceService for PriceRpc {
     ) -> Result<Response<UpdatePriceResponse>, Status> {
         let (call, request) = operator::open(&self.resources, request)?;
         let key = call.request_key(&request.request_id, &request)?;
-        let update = convert::Update::try_from(request)?;
-        let mut transaction = self.resources.begin().await?;
-        let before = store::lock(&mut transaction, update.id).await?;
-        let mut change = self.resources.change(&call, key, &update.etag, transaction, before).await?;
-        change.decide(|price| update.apply(price, day::of(call.now)))?;
+        let update = convert::update(request, day::of(call.now))?;
+        let (sight, transaction) = (Sight::everywhere(), self.resources.begin().await?);
+        let price = (update.id, update.etag.as_str());
+        let mut change = self.resources.begin_change(&call, key, transaction, price, &sight).await?;
+        change.decide(update.patch)?;
         if !change.repeats
             && let Some(other) = rival(&mut change.transaction, &change.after).await?
         {
             return Err(convert::overlaps(&other).into());
         }
-        let (price, position) = change.finish("price.updated", store::save, convert::event).await?;
-        Ok(Response::new(UpdatePriceResponse { price: Some(convert::wire(&price)), position }))
+        let updated = change.commit("price.updated", &sight).await?;
+        Ok(Response::new(UpdatePriceResponse { price: Some(updated.0), position: updated.1 }))
     }
 
     async fn delete_price(
@@ -106,14 +100,9 @@ impl PriceService for PriceRpc {
         request: Request<DeletePriceRequest>,
     ) -> Result<Response<DeletePriceResponse>, Status> {
         let (call, request) = operator::open(&self.resources, request)?;
-        let key = call.request_key(&request.request_id, &request)?;
-        let id = parse_id("id", &request.id)?;
-        let mut transaction = self.resources.begin().await?;
-        let before = store::lock(&mut transaction, id).await?;
-        let mut change = self.resources.change(&call, key, &request.etag, transaction, before).await?;
-        change.decide(|price| price.deleted(call.now, day::of(call.now)))?;
-        let (price, position) = change.finish("price.deleted", store::save, convert::event).await?;
-        Ok(Response::new(DeletePriceResponse { price: Some(convert::wire(&price)), position }))
+        let rule = async |_: &mut Transaction, price: &Row| price.deleted(call.now, day::of(call.now));
+        let deleted = self.resources.alter(&call, &request, &Sight::everywhere(), "price.deleted", rule).await?;
+        Ok(Response::new(DeletePriceResponse { price: Some(deleted.0), position: deleted.1 }))
     }
 
     async fn undelete_price(
@@ -121,19 +110,15 @@ impl PriceService for PriceRpc {
         request: Request<UndeletePriceRequest>,
     ) -> Result<Response<UndeletePriceResponse>, Status> {
         let (call, request) = operator::open(&self.resources, request)?;
-        let key = call.request_key(&request.request_id, &request)?;
-        let id = parse_id("id", &request.id)?;
-        let mut transaction = self.resources.begin().await?;
-        let before = store::lock(&mut transaction, id).await?;
-        let mut change = self.resources.change(&call, key, &request.etag, transaction, before).await?;
-        change.decide(Row::undeleted)?;
-        if !change.repeats
-            && let Some(other) = rival(&mut change.transaction, &change.after).await?
-        {
-            return Err(convert::comes_back_over(&other).into());
-        }
-        let (price, position) = change.finish("price.undeleted", store::save, convert::event).await?;
-        Ok(Response::new(UndeletePriceResponse { price: Some(convert::wire(&price)), position }))
+        let rule = async |transaction: &mut Transaction, price: &Row| {
+            let live = price.undeleted()?;
+            match rival(transaction, &live).await? {
+                Some(other) => Err(convert::comes_back_over(&other).into()),
+                None => Ok(live),
+            }
+        };
+        let live = self.resources.alter(&call, &request, &Sight::everywhere(), "price.undeleted", rule).await?;
+        Ok(Response::new(UndeletePriceResponse { price: Some(live.0), position: live.1 }))
     }
 
     type ImportPricesStream = ReceiverStream<Result<ImportPricesResponse, Status>>;

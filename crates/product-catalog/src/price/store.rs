@@ -1,31 +1,54 @@
 //! SQL of prices.
 
 use guanxi_db::PgConnection;
+use guanxi_events::NewEvent;
 use guanxi_filter::{Field, Kind, Listing, Order};
-use guanxi_resource::Error;
+use guanxi_proto::product_catalog::v1 as pb;
+use guanxi_resource::{Error, Noun, Sight};
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use super::convert;
 use super::model::{ChargeKind, Content, Price};
 use crate::offering;
 
-/// The price of an id.
-pub(super) async fn get(connection: &mut PgConnection, id: Uuid) -> Result<Price, Error> {
-    let found = sqlx::query_as!(
-        Price,
-        r#"select id, offering_code, charge_kind as "charge_kind: ChargeKind", currency_code, content as "content: Json<Content>",
+impl Noun for Price {
+    const NAME: &'static str = "price";
+    type Message = pb::Price;
+
+    fn territory_path(&self) -> Option<&str> {
+        None
+    }
+
+    fn message(&self, _: &Sight) -> pb::Price {
+        convert::wire(self)
+    }
+
+    fn event(kind: &'static str, before: Option<&Self>, after: &Self) -> NewEvent {
+        convert::event(kind, before, after)
+    }
+
+    async fn find(connection: &mut PgConnection, id: Uuid) -> Result<Option<Self>, Error> {
+        let found = sqlx::query_as!(
+            Price,
+            r#"select id, offering_code, charge_kind as "charge_kind: ChargeKind", currency_code, content as "content: Json<Content>",
             valid_from_date, valid_to_date, version, create_time, update_time, delete_time
         from product_catalog.price where id = $1"#,
-        id,
-    );
-    found.fetch_optional(connection).await?.ok_or_else(|| Error::not_found("price", id))
-}
+            id,
+        );
+        Ok(found.fetch_optional(connection).await?)
+    }
 
-/// The price of an id for a change of it, as it is once the offering is locked: whoever changes a price locks its offering.
-pub(super) async fn lock(connection: &mut PgConnection, id: Uuid) -> Result<Price, Error> {
-    let code = get(connection, id).await?.offering_code;
-    offering::lock_offerings(connection, &[code]).await?;
-    get(connection, id).await
+    /// Whoever changes a price locks its offering.
+    async fn lock(connection: &mut PgConnection, id: Uuid) -> Result<(), Error> {
+        let price = Self::find(connection, id).await?.ok_or_else(|| Error::not_found(Self::NAME, id))?;
+        offering::lock_offerings(connection, &[price.offering_code]).await?;
+        Ok(())
+    }
+
+    async fn save(connection: &mut PgConnection, price: &Self) -> Result<(), Error> {
+        save_all(connection, std::slice::from_ref(price)).await
+    }
 }
 
 /// The live prices of some offerings, which the caller has locked.
@@ -40,12 +63,7 @@ pub(super) async fn of_offerings(connection: &mut PgConnection, codes: &[String]
     Ok(found.fetch_all(connection).await?)
 }
 
-/// Saves a new price, or everything that can change of one whose offering is locked.
-pub(super) async fn save(connection: &mut PgConnection, price: &Price) -> Result<(), Error> {
-    save_all(connection, std::slice::from_ref(price)).await
-}
-
-/// The same of many.
+/// Saves new prices, and everything that can change of those whose offerings are locked.
 pub(super) async fn save_all(connection: &mut PgConnection, prices: &[Price]) -> Result<(), Error> {
     sqlx::query_scalar!(
         "insert into product_catalog.price (id, offering_code, charge_kind, currency_code, content, valid_from_date, valid_to_date, \
