@@ -4,6 +4,7 @@
 mod fixtures;
 mod leak;
 mod opportunity;
+mod pipeline;
 mod reasons;
 mod support;
 
