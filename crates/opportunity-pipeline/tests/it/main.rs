@@ -4,6 +4,8 @@
 mod fixtures;
 mod leak;
 mod opportunity;
+mod opportunity_race;
+mod opportunity_stage;
 mod reasons;
 mod support;
 
