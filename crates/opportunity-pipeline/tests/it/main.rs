@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
 mod fixtures;
+mod history;
 mod leak;
 mod opportunity;
 mod opportunity_race;
