@@ -13,6 +13,7 @@ use sqlx::migrate::Migrator;
 use tokio::net::TcpListener;
 
 use crate::copies::{self, CATALOG_TYPES, Copies, REGISTRY_TYPES, Upstream};
+use crate::history::History;
 use crate::opportunity::OpportunityRpc;
 use crate::pipeline::{self, PipelineRpc};
 use crate::place;
@@ -65,6 +66,7 @@ pub async fn serve(
     pipeline::ensure_standard(&resources).await.map_err(|error| Error::Assemble(error.into()))?;
     let mut services = Services::default();
     services.add(PipelineServiceServer::new(PipelineRpc::new(resources.clone())));
+    let foundation = foundation.guarded_by(History::new(resources.clone()));
     services.add(OpportunityServiceServer::new(OpportunityRpc::new(resources, copies)));
     foundation.serve(&settings.service, NAME, &directory, services, listener, stop).await
 }

@@ -22,10 +22,17 @@ impl World {
     async fn start() -> Self {
         let service = <Service as Subject>::start().await;
         let (mut inside, mut outside) = (Vec::new(), Vec::new());
-        for need in [Need::Opportunity, Need::DeletedOpportunity, Need::Pipeline, Need::DeletedPipeline] {
+        for need in [Need::Opportunity, Need::DeletedOpportunity, Need::Pipeline, Need::DeletedPipeline] {}
+        for need in [
+            Need::Opportunity,
+            Need::DeletedOpportunity,
+            Need::WonOpportunity,
+            Need::LostOpportunity,
+            Need::SuspendedOpportunity,
+        ] {
             inside.push((need, need.fresh(&service, INSIDE).await));
             // Pipelines lie nowhere.
-            if matches!(need, Need::Opportunity | Need::DeletedOpportunity) {
+            if !matches!(need, Need::Pipeline | Need::DeletedPipeline) {
                 outside.push(need.fresh(&service, OUTSIDE).await);
             }
         }
@@ -51,6 +58,12 @@ impl World {
             (
                 "PipelineService/ListPipelines",
                 vec![json!({"showDeleted": true, "withTotal": true}), json!({"showDeleted": true, "pageSize": 1})],
+            ),
+            (
+                "OpportunityService/ListStagePeriods",
+                [Need::Opportunity, Need::DeletedOpportunity, Need::WonOpportunity, Need::LostOpportunity]
+                    .map(|need| json!({"opportunityId": id(need)}))
+                    .to_vec(),
             ),
             (
                 "EventFeedService/Follow",
