@@ -2,6 +2,7 @@
 
 mod copies;
 mod error;
+mod need;
 mod opportunity;
 mod pipeline;
 mod place;

@@ -22,7 +22,13 @@ impl World {
     async fn start() -> Self {
         let service = <Service as Subject>::start().await;
         let (mut inside, mut outside) = (Vec::new(), Vec::new());
-        for need in [Need::Opportunity, Need::DeletedOpportunity] {
+        for need in [
+            Need::Opportunity,
+            Need::DeletedOpportunity,
+            Need::Hypothesis,
+            Need::VerifiedHypothesis,
+            Need::DeletedHypothesis,
+        ] {
             inside.push((need, need.fresh(&service, INSIDE).await));
             outside.push(need.fresh(&service, OUTSIDE).await);
         }
@@ -44,6 +50,8 @@ impl World {
         vec![
             ("OpportunityService/GetOpportunity", gets(Need::Opportunity, Need::DeletedOpportunity)),
             ("OpportunityService/ListOpportunities", lists()),
+            ("NeedService/GetNeed", gets(Need::Hypothesis, Need::DeletedHypothesis)),
+            ("NeedService/ListNeeds", [lists(), vec![json!({"opportunityId": id(Need::Opportunity)})]].concat()),
             (
                 "EventFeedService/Follow",
                 vec![json!({}), json!({"types": ["guanxi.opportunity_pipeline.v1.opportunity.*"]})],
@@ -51,7 +59,12 @@ impl World {
             ("EventFeedService/GetFeedHead", vec![json!({})]),
             (
                 "ChangeService/ListChanges",
-                vec![history("opportunity", Need::Opportunity), history("opportunity", Need::DeletedOpportunity)],
+                vec![
+                    history("opportunity", Need::Opportunity),
+                    history("opportunity", Need::DeletedOpportunity),
+                    history("need", Need::VerifiedHypothesis),
+                    history("need", Need::DeletedHypothesis),
+                ],
             ),
             ("IdentityService/WhoAmI", vec![json!({})]),
             ("IdentityService/ListRoles", vec![json!({})]),

@@ -3,6 +3,7 @@
 
 mod fixtures;
 mod leak;
+mod need;
 mod opportunity;
 mod reasons;
 mod support;
