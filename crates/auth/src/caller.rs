@@ -108,7 +108,11 @@ mod tests {
             "catalog.read",
             "change.read",
             "event.follow",
+            "opportunity.read",
+            "opportunity.read_all",
+            "pipeline.read",
             "price_quote.read",
+            "quote.approve",
             "territory.read",
         ];
         assert_eq!(caller.permissions(), both);

@@ -3,6 +3,7 @@
 mod copies;
 mod error;
 mod history;
+mod need;
 mod opportunity;
 mod pipeline;
 mod place;

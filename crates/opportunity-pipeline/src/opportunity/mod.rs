@@ -20,4 +20,7 @@ mod rpc;
 pub(crate) mod store;
 mod verb;
 
+#[cfg(test)]
+pub(crate) use model::Placing;
+pub(crate) use model::{Opportunity, State};
 pub(crate) use rpc::OpportunityRpc;

@@ -38,6 +38,12 @@ pub(crate) enum Need {
     LostOpportunity,
     /// A suspended opportunity.
     SuspendedOpportunity,
+    /// The hypothesis of a need of such an opportunity.
+    Hypothesis,
+    /// A need that was verified.
+    VerifiedHypothesis,
+    /// A deleted need.
+    DeletedHypothesis,
 }
 
 impl Need {
@@ -71,6 +77,19 @@ impl Need {
             Need::SuspendedOpportunity => {
                 let id = Box::pin(Need::Opportunity.fresh(service, place)).await;
                 made(service, "OpportunityService/SuspendOpportunity", json!({"id": id, "reason": "等"})).await
+            }
+            Need::Hypothesis => {
+                let id = Box::pin(Need::Opportunity.fresh(service, place)).await;
+                made(service, "NeedService/CreateNeed", json!({"need": {"opportunityId": id, "text": code}})).await
+            }
+            Need::VerifiedHypothesis => {
+                let id = Box::pin(Need::Hypothesis.fresh(service, place)).await;
+                made(service, "NeedService/VerifyNeed", json!({"id": id, "verification": "是", "evidence": "访谈"}))
+                    .await
+            }
+            Need::DeletedHypothesis => {
+                let id = Box::pin(Need::Hypothesis.fresh(service, place)).await;
+                made(service, "NeedService/DeleteNeed", json!({"id": id})).await
             }
         }
     }
@@ -210,6 +229,35 @@ pub(crate) const FIXTURES: &[Fixture<Need>] = &[
         Outside::NotFound,
         |_, id| json!({"opportunityId": id}),
     ),
+    fixture(
+        "NeedService/CreateNeed",
+        Need::Opportunity,
+        Outside::NotFound,
+        |_, id| json!({"need": {"opportunityId": id, "text": "邮箱上云"}}),
+    ),
+    fixture("NeedService/GetNeed", Need::Hypothesis, Outside::NotFound, |_, id| json!({"id": id})),
+    fixture("NeedService/ListNeeds", Need::Opportunity, Outside::NotFound, |_, id| json!({"opportunityId": id})),
+    fixture(
+        "NeedService/UpdateNeed",
+        Need::Hypothesis,
+        Outside::NotFound,
+        |_, id| json!({"need": {"id": id, "text": "改名"}}),
+    ),
+    fixture(
+        "NeedService/VerifyNeed",
+        Need::Hypothesis,
+        Outside::NotFound,
+        |_, id| json!({"id": id, "verification": "是", "evidence": "访谈"}),
+    ),
+    fixture(
+        "NeedService/EvaluateNeed",
+        Need::VerifiedHypothesis,
+        Outside::NotFound,
+        |_, id| json!({"id": id, "fit": 80}),
+    ),
+    fixture("NeedService/RefuteNeed", Need::Hypothesis, Outside::NotFound, |_, id| json!({"id": id, "reason": "没有"})),
+    fixture("NeedService/DeleteNeed", Need::Hypothesis, Outside::NotFound, |_, id| json!({"id": id})),
+    fixture("NeedService/UndeleteNeed", Need::DeletedHypothesis, Outside::NotFound, |_, id| json!({"id": id})),
     fixture("EventFeedService/Follow", Need::Code, Outside::Same, |_, _| json!({})),
     fixture("EventFeedService/GetFeedHead", Need::Code, Outside::Same, |_, _| json!({})),
     fixture(

@@ -22,13 +22,17 @@ impl World {
     async fn start() -> Self {
         let service = <Service as Subject>::start().await;
         let (mut inside, mut outside) = (Vec::new(), Vec::new());
-        for need in [Need::Opportunity, Need::DeletedOpportunity, Need::Pipeline, Need::DeletedPipeline] {}
         for need in [
             Need::Opportunity,
             Need::DeletedOpportunity,
+            Need::Pipeline,
+            Need::DeletedPipeline,
             Need::WonOpportunity,
             Need::LostOpportunity,
             Need::SuspendedOpportunity,
+            Need::Hypothesis,
+            Need::VerifiedHypothesis,
+            Need::DeletedHypothesis,
         ] {
             inside.push((need, need.fresh(&service, INSIDE).await));
             // Pipelines lie nowhere.
@@ -65,6 +69,8 @@ impl World {
                     .map(|need| json!({"opportunityId": id(need)}))
                     .to_vec(),
             ),
+            ("NeedService/GetNeed", gets(Need::Hypothesis, Need::DeletedHypothesis)),
+            ("NeedService/ListNeeds", [lists(), vec![json!({"opportunityId": id(Need::Opportunity)})]].concat()),
             (
                 "EventFeedService/Follow",
                 vec![json!({}), json!({"types": ["guanxi.opportunity_pipeline.v1.opportunity.*"]})],
@@ -72,7 +78,12 @@ impl World {
             ("EventFeedService/GetFeedHead", vec![json!({})]),
             (
                 "ChangeService/ListChanges",
-                vec![history("opportunity", Need::Opportunity), history("opportunity", Need::DeletedOpportunity)],
+                vec![
+                    history("opportunity", Need::Opportunity),
+                    history("opportunity", Need::DeletedOpportunity),
+                    history("need", Need::VerifiedHypothesis),
+                    history("need", Need::DeletedHypothesis),
+                ],
             ),
             ("IdentityService/WhoAmI", vec![json!({})]),
             ("IdentityService/ListRoles", vec![json!({})]),

@@ -4,6 +4,7 @@
 mod fixtures;
 mod history;
 mod leak;
+mod need;
 mod opportunity;
 mod opportunity_race;
 mod opportunity_stage;
