@@ -5,6 +5,7 @@
 
 mod convert;
 mod desk;
+mod import;
 mod listing;
 mod model;
 mod opening;

@@ -7,12 +7,15 @@ use guanxi_grpc::{Call, day, parse_id};
 use guanxi_proto::opportunity_pipeline::v1::opportunity_service_server::OpportunityService;
 use guanxi_proto::opportunity_pipeline::v1::{
     CreateOpportunityRequest, CreateOpportunityResponse, DeleteOpportunityRequest, DeleteOpportunityResponse,
-    GetOpportunityRequest, GetOpportunityResponse, ListOpportunitiesRequest, ListOpportunitiesResponse,
-    UndeleteOpportunityRequest, UndeleteOpportunityResponse, UpdateOpportunityRequest, UpdateOpportunityResponse,
+    GetOpportunityRequest, GetOpportunityResponse, ImportOpportunitiesRequest, ImportOpportunitiesResponse,
+    ListOpportunitiesRequest, ListOpportunitiesResponse, UndeleteOpportunityRequest, UndeleteOpportunityResponse,
+    UpdateOpportunityRequest, UpdateOpportunityResponse,
 };
 use guanxi_resource::{Deletable, Resources, Sight, Update};
-use tonic::{Request, Response, Status};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
 
+use super::import::OpportunityRows;
 use super::listing::LISTING;
 use super::model::Opportunity as Row;
 use super::opening::open;
@@ -117,5 +120,16 @@ impl OpportunityService for OpportunityRpc {
         let rule = async |_: &mut Transaction, opportunity: &Row| opportunity.undeleted();
         let live = self.resources.alter(&call, &request, &self.sight(&call), "opportunity.undeleted", rule).await?;
         Ok(Response::new(UndeleteOpportunityResponse { opportunity: Some(live.0), position: live.1 }))
+    }
+
+    type ImportOpportunitiesStream = ReceiverStream<Result<ImportOpportunitiesResponse, Status>>;
+
+    async fn import_opportunities(
+        &self,
+        request: Request<Streaming<ImportOpportunitiesRequest>>,
+    ) -> Result<Response<Self::ImportOpportunitiesStream>, Status> {
+        let (call, stream) = Call::open(request)?;
+        let rows = OpportunityRows::new(self.resources.clone(), self.copies.clone());
+        Ok(Response::new(guanxi_resource::import(self.resources.clone(), rows, &call, stream)))
     }
 }

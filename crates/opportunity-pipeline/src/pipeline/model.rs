@@ -96,6 +96,11 @@ impl Pipeline {
     pub(crate) fn first(&self) -> Option<&Stage> {
         self.stages.first()
     }
+
+    /// The stage of a code.
+    pub(crate) fn stage(&self, code: &str) -> Option<&Stage> {
+        self.stages.iter().find(|stage| stage.code == code)
+    }
 }
 
 impl Resource for Pipeline {

@@ -4,6 +4,7 @@
 mod fixtures;
 mod leak;
 mod opportunity;
+mod opportunity_import;
 mod reasons;
 mod support;
 
