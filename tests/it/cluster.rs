@@ -1,7 +1,7 @@
 //! The services as processes, each on a database of its own.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use guanxi_auth::Role;
@@ -10,7 +10,7 @@ use guanxi_proto::client_registry::v1::{
     CreateTerritoryRequest, DeleteTerritoryRequest, MoveTerritoryRequest, Territory,
 };
 use guanxi_proto::r#type::v1::LocalizedText;
-use guanxi_test_support::{Keys, TestDatabase, with_token};
+use guanxi_test_support::{Collector, Keys, TestDatabase, with_token};
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Row};
 use tonic::Status;
@@ -20,116 +20,156 @@ use crate::process::{Process, free_address};
 
 pub(crate) const REGISTRY: &str = "client-registry";
 pub(crate) const CATALOG: &str = "product-catalog";
+pub(crate) const PIPELINE: &str = "opportunity-pipeline";
 
 /// A cluster whose processes are killed when it is dropped.
 pub(crate) struct Cluster {
-    pub(crate) registry: SocketAddr,
-    pub(crate) catalog: SocketAddr,
-    pub(crate) registry_database: TestDatabase,
-    pub(crate) catalog_database: TestDatabase,
-    pub(crate) catalog_key: PathBuf,
-    pub(crate) registry_process: Option<Process>,
-    pub(crate) catalog_process: Option<Process>,
-    /// Where product-catalog sends its metrics.
-    pub(crate) otlp_endpoint: Option<String>,
+    pub(crate) registry: Service,
+    pub(crate) catalog: Service,
+    pub(crate) pipeline: Service,
     keys: Keys,
 }
 
+/// A service of a cluster, which runs or does not.
+pub(crate) struct Service {
+    name: &'static str,
+    pub(crate) address: SocketAddr,
+    pub(crate) database: TestDatabase,
+    pub(crate) key: PathBuf,
+    /// Where it logs.
+    log: PathBuf,
+    /// What it is told besides its address.
+    settings: Vec<(&'static str, String)>,
+    process: Option<Process>,
+}
+
+impl Service {
+    fn new(name: &'static str, keys: &Keys, database: TestDatabase) -> Self {
+        let (key, log) = (keys.of_service(name), keys.folder().join(name).with_extension("log"));
+        let path = |path: &Path| path.to_str().unwrap().to_owned();
+        let settings = vec![
+            ("GUANXI_JWKS", path(&keys.jwks())),
+            ("GUANXI_DATABASE_URL", database.service_url()),
+            ("GUANXI_SERVICE_KEY", path(&key)),
+        ];
+        Self { name, address: free_address(), database, key, log, settings, process: None }
+    }
+
+    /// Has it call another service.
+    fn know(mut self, variable: &'static str, other: &Self) -> Self {
+        self.settings.push((variable, other.url()));
+        self
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// A channel to it, whether it runs or not.
+    pub(crate) fn channel(&self) -> Channel {
+        Endpoint::from_shared(self.url()).unwrap().connect_lazy()
+    }
+
+    /// Has it send its metrics somewhere.
+    pub(crate) fn send_metrics_to(&mut self, collector: &Collector) {
+        self.settings.push(("GUANXI_OTLP_ENDPOINT", collector.url.clone()));
+        self.settings.push(("OTEL_METRIC_EXPORT_INTERVAL", "200".to_owned()));
+    }
+
+    /// Starts it and waits until it serves.
+    pub(crate) async fn start(&mut self) {
+        self.process = Some(Process::start(self.name, self.address, &self.settings, &self.log).await);
+    }
+
+    /// Kills it: nothing is told, nothing is finished.
+    pub(crate) fn kill(&mut self) {
+        self.process = None;
+    }
+
+    /// A further process; the caller waits for whatever it waits for.
+    pub(crate) fn launch(&self, address: SocketAddr) -> Process {
+        Process::launch(self.name, address, &self.settings, &self.log)
+    }
+
+    /// Sends it a signal, for example `-STOP`.
+    pub(crate) fn signal(&self, name: &str) {
+        self.process.as_ref().unwrap().signal(name);
+    }
+
+    pub(crate) async fn serves(&self) -> bool {
+        guanxi_grpc::health_check(self.address).await.is_ok()
+    }
+
+    /// What its processes said.
+    pub(crate) fn said(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// The rows of a statement with which a test looks, or changes something, for itself.
+    pub(crate) async fn rows(&self, sql: &str) -> Vec<PgRow> {
+        let outcome = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).fetch_all(&mut self.database.admin().await).await;
+        outcome.unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// The tree of territories as it has it: codes, paths and levels.
+    pub(crate) async fn tree(&self) -> Vec<(String, String, String)> {
+        let sql = format!("select code, path, level from {}.territory order by code", self.database.schema());
+        self.rows(&sql).await.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect()
+    }
+
+    /// Position of its newest event.
+    pub(crate) async fn head(&self) -> i64 {
+        self.rows(&format!("select position from {}.event_head", self.database.schema())).await[0].get(0)
+    }
+
+    /// How far it has taken in the feed of another service; -1 before it began.
+    pub(crate) async fn followed(&self, source: &Self) -> i64 {
+        let sql = format!("select position from {}.followed where source = '{}'", self.database.schema(), source.name);
+        self.rows(&sql).await.first().map_or(-1, |row| row.get(0))
+    }
+
+    /// Waits until it has taken in what stands at a position.
+    pub(crate) async fn await_followed(&self, source: &Self, position: i64) {
+        eventually("the event is taken in", async || self.followed(source).await >= position).await;
+    }
+}
+
 impl Cluster {
-    /// Both services, serving.
+    /// All services, serving.
     pub(crate) async fn start() -> Self {
         let mut cluster = Self::prepare().await;
-        cluster.start_registry().await;
-        cluster.start_catalog().await;
+        cluster.registry.start().await;
+        tokio::join!(cluster.catalog.start(), cluster.pipeline.start());
         cluster
     }
 
     /// Databases, keys and addresses; nothing runs.
     pub(crate) async fn prepare() -> Self {
         let keys = Keys::new();
-        Self {
-            registry: free_address(),
-            catalog: free_address(),
-            registry_database: TestDatabase::create(client_registry::SCHEMA, &client_registry::MIGRATOR).await,
-            catalog_database: TestDatabase::create(product_catalog::SCHEMA, &product_catalog::MIGRATOR).await,
-            catalog_key: keys.of_service(CATALOG),
-            registry_process: None,
-            catalog_process: None,
-            otlp_endpoint: None,
-            keys,
-        }
-    }
-
-    pub(crate) async fn start_registry(&mut self) {
-        let settings = self.settings(&self.registry_database);
-        self.registry_process = Some(Process::start(REGISTRY, self.registry, &settings, &self.log(REGISTRY)).await);
-    }
-
-    pub(crate) async fn start_catalog(&mut self) {
-        let settings = self.catalog_settings();
-        self.catalog_process = Some(Process::start(CATALOG, self.catalog, &settings, &self.log(CATALOG)).await);
-    }
-
-    /// A further process of product-catalog; the caller waits for whatever it waits for.
-    pub(crate) fn launch_catalog(&self, address: SocketAddr) -> Process {
-        Process::launch(CATALOG, address, &self.catalog_settings(), &self.log(CATALOG))
-    }
-
-    fn catalog_settings(&self) -> Vec<(&'static str, String)> {
-        let mut settings = self.settings(&self.catalog_database);
-        settings.push(("GUANXI_CLIENT_REGISTRY", format!("http://{}", self.registry)));
-        settings.push(("GUANXI_SERVICE_KEY", self.catalog_key.to_str().unwrap().to_owned()));
-        if let Some(url) = &self.otlp_endpoint {
-            settings.push(("GUANXI_OTLP_ENDPOINT", url.clone()));
-            settings.push(("OTEL_METRIC_EXPORT_INTERVAL", "200".to_owned()));
-        }
-        settings
-    }
-
-    /// What the processes of a service said.
-    pub(crate) fn said(&self, name: &str) -> String {
-        std::fs::read_to_string(self.log(name)).unwrap()
-    }
-
-    fn log(&self, name: &str) -> PathBuf {
-        self.keys.folder().join(name).with_extension("log")
-    }
-
-    fn settings(&self, database: &TestDatabase) -> Vec<(&'static str, String)> {
-        let jwks = self.keys.jwks().to_str().unwrap().to_owned();
-        vec![("GUANXI_JWKS", jwks), ("GUANXI_DATABASE_URL", database.service_url())]
+        let registry = TestDatabase::create(client_registry::SCHEMA, &client_registry::MIGRATOR).await;
+        let registry = Service::new(REGISTRY, &keys, registry);
+        let catalog = TestDatabase::create(product_catalog::SCHEMA, &product_catalog::MIGRATOR).await;
+        let catalog = Service::new(CATALOG, &keys, catalog).know("GUANXI_CLIENT_REGISTRY", &registry);
+        let pipeline = TestDatabase::create(opportunity_pipeline::SCHEMA, &opportunity_pipeline::MIGRATOR).await;
+        let pipeline = Service::new(PIPELINE, &keys, pipeline)
+            .know("GUANXI_CLIENT_REGISTRY", &registry)
+            .know("GUANXI_PRODUCT_CATALOG", &catalog);
+        Self { registry, catalog, pipeline, keys }
     }
 
     pub(crate) fn token(&self, role: Role, territory: &str) -> String {
-        self.keys.token("E0001", &[(role, territory)])
+        self.token_of("E0001", role, territory)
+    }
+
+    /// A token of an employee.
+    pub(crate) fn token_of(&self, employee_number: &str, role: Role, territory: &str) -> String {
+        self.keys.token(employee_number, &[(role, territory)])
     }
 
     /// Whoever may change the tree.
     pub(crate) fn planner(&self) -> Planner {
-        let endpoint = Endpoint::from_shared(format!("http://{}", self.registry)).unwrap();
-        let client = TerritoryServiceClient::new(endpoint.connect_lazy());
+        let client = TerritoryServiceClient::new(self.registry.channel());
         Planner { client, token: self.token(Role::Administrator, "*") }
-    }
-
-    /// The tree as client-registry has it: codes, paths and levels.
-    pub(crate) async fn tree(&self) -> Vec<(String, String, String)> {
-        places(&self.registry_database, "select code, path, level from client_registry.territory order by code").await
-    }
-
-    /// The tree as product-catalog has it.
-    pub(crate) async fn copy(&self) -> Vec<(String, String, String)> {
-        places(&self.catalog_database, "select code, path, level from product_catalog.territory order by code").await
-    }
-
-    /// How far product-catalog has taken the feed in; -1 before it began.
-    pub(crate) async fn followed(&self) -> i64 {
-        let rows = rows(&self.catalog_database, "select position from product_catalog.followed").await;
-        rows.first().map_or(-1, |row| row.get(0))
-    }
-
-    /// Waits until product-catalog has taken in what stands at a position.
-    pub(crate) async fn await_followed(&self, position: i64) {
-        eventually("the event is taken in", async || self.followed().await >= position).await;
     }
 }
 
@@ -163,16 +203,6 @@ impl Planner {
         let request = DeleteTerritoryRequest { code: code.to_owned(), ..Default::default() };
         Ok(self.client.clone().delete_territory(with_token(request, &self.token)).await?.into_inner().position)
     }
-}
-
-async fn places(database: &TestDatabase, sql: &str) -> Vec<(String, String, String)> {
-    rows(database, sql).await.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect()
-}
-
-/// The rows of a statement with which a test looks, or changes something, for itself.
-pub(crate) async fn rows(database: &TestDatabase, sql: &str) -> Vec<PgRow> {
-    let outcome = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).fetch_all(&mut database.admin().await).await;
-    outcome.unwrap_or_else(|error| panic!("{sql}: {error}"))
 }
 
 /// Asks again until the answer is yes.

@@ -9,7 +9,7 @@ use guanxi_grpc::Peer;
 use sqlx::{AssertSqlSafe, Executor, Row};
 use tokio::task::JoinHandle;
 
-use crate::cluster::{CATALOG, Cluster, REGISTRY, rows};
+use crate::cluster::{CATALOG, Cluster, REGISTRY};
 use crate::random::Random;
 
 /// What the followers derive: a row for each event that they take in, without anything that would keep a second one out.
@@ -20,13 +20,13 @@ impl Cluster {
     /// A process' worth of product-catalog that follows everything.
     async fn follow(&self) -> (JoinHandle<()>, tokio::sync::watch::Receiver<i64>) {
         let settings = guanxi_db::Settings {
-            database_url: self.catalog_database.service_url(),
+            database_url: self.catalog.database.service_url(),
             owner_database_url: None,
             database_connections: 2,
         };
         let database = Database::connect(&settings, product_catalog::SCHEMA).await.unwrap();
-        let identity = ServiceIdentity::load(CATALOG, &self.catalog_key).unwrap();
-        let peer = Peer::at(&format!("http://{}", self.registry), Arc::new(identity)).unwrap();
+        let identity = ServiceIdentity::load(CATALOG, &self.catalog.key).unwrap();
+        let peer = Peer::at(&self.registry.url(), Arc::new(identity)).unwrap();
         let follower = Follower::new(&database, REGISTRY, peer, &[]);
         let position = follower.position();
         let task = follower.follow(async |transaction, events| {
@@ -39,7 +39,7 @@ impl Cluster {
     }
 
     async fn taken(&self) -> Vec<i64> {
-        let taken = rows(&self.catalog_database, "select position from product_catalog.taken order by position").await;
+        let taken = self.catalog.rows("select position from product_catalog.taken order by position").await;
         taken.iter().map(|row| row.get(0)).collect()
     }
 }
@@ -48,8 +48,8 @@ impl Cluster {
 async fn each_event_is_taken_in_once_whenever_two_followers_are_killed() {
     const EVENTS: i64 = 401;
     let mut cluster = Cluster::prepare().await;
-    cluster.start_registry().await;
-    rows(&cluster.catalog_database, TAKEN).await;
+    cluster.registry.start().await;
+    cluster.catalog.rows(TAKEN).await;
     let write = async {
         let planner = cluster.planner();
         planner.create("CN", "HEADQUARTERS", "").await.unwrap();
@@ -77,7 +77,7 @@ async fn each_event_is_taken_in_once_whenever_two_followers_are_killed() {
     };
     let ((), followers) = tokio::join!(write, kill);
     assert_eq!(cluster.taken().await, (1..=EVENTS).collect::<Vec<_>>());
-    assert_eq!(cluster.followed().await, EVENTS);
+    assert_eq!(cluster.catalog.followed(&cluster.registry).await, EVENTS);
     for (task, _) in followers {
         task.abort();
     }

@@ -19,7 +19,7 @@ async fn the_official_python_client_works_from_reflection_alone() {
     let cluster = Cluster::start().await;
     let said = run(Command::new("python3")
         .arg(format!("{MEMBER}/python/client.py"))
-        .arg(cluster.registry.to_string())
+        .arg(cluster.registry.address.to_string())
         .arg(cluster.token(Role::Administrator, "*"))
         .arg(cluster.token(Role::AccountManager, "330000"))
         .env("PYTHONPATH", tools()));
@@ -31,8 +31,8 @@ async fn an_account_gets_a_manager_and_a_quote_across_two_services() {
     let cluster = Cluster::start().await;
     let said = run(Command::new("python3")
         .arg(format!("{MEMBER}/python/journey.py"))
-        .arg(cluster.registry.to_string())
-        .arg(cluster.catalog.to_string())
+        .arg(cluster.registry.address.to_string())
+        .arg(cluster.catalog.address.to_string())
         .arg(cluster.token(Role::Administrator, "*"))
         .env("PYTHONPATH", tools()));
     assert!(said.contains("done"), "{said}");
@@ -44,7 +44,7 @@ async fn buf_curl_works_from_reflection_alone() {
     let said = run(Command::new(tools().join("bin/buf"))
         .args(["curl", "--protocol", "grpc", "--http2-prior-knowledge", "--header"])
         .arg(format!("Authorization: Bearer {}", cluster.token(Role::Auditor, "*")))
-        .arg(format!("http://{}/guanxi.auth.v1.IdentityService/WhoAmI", cluster.registry)));
+        .arg(format!("http://{}/guanxi.auth.v1.IdentityService/WhoAmI", cluster.registry.address)));
     assert!(said.contains("\"subject\": \"E0001\""), "{said}");
 }
 

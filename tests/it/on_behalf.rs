@@ -18,9 +18,9 @@ use crate::cluster::{CATALOG, Cluster, REGISTRY};
 #[tokio::test]
 async fn a_service_calls_another_as_the_user_who_calls_it() {
     let mut cluster = Cluster::prepare().await;
-    cluster.start_registry().await;
-    let identity = ServiceIdentity::load(CATALOG, &cluster.catalog_key).unwrap();
-    let registry = Peer::at(&format!("http://{}", cluster.registry), Arc::new(identity)).unwrap();
+    cluster.registry.start().await;
+    let identity = ServiceIdentity::load(CATALOG, &cluster.catalog.key).unwrap();
+    let registry = Peer::at(&cluster.registry.url(), Arc::new(identity)).unwrap();
     let now = guanxi_grpc::now();
     let principal = Principal { subject: "E0001".to_owned(), grants: Vec::new(), expire_time: now };
     let call = Call {

@@ -6,9 +6,10 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use clap::Parser;
+use clap::{Args, Parser};
+use guanxi_service::Serve;
 
-use crate::cluster::eventually;
+use crate::cluster::{CATALOG, PIPELINE, REGISTRY, eventually};
 
 /// A running process; killed when dropped.
 pub(crate) struct Process {
@@ -54,26 +55,18 @@ impl Drop for Process {
 }
 
 #[derive(Parser)]
-struct Name {
+struct Arguments {
     /// Set by the tests; without it somebody runs the ignored tests by hand and nothing is to be done.
     #[arg(long, env = "TEST_SERVICE")]
     service: Option<String>,
 }
 
+/// A service whose settings come by environment alone.
 #[derive(Parser)]
-struct Registry {
+#[group(skip)]
+struct Settings<S: Args> {
     #[command(flatten)]
-    settings: guanxi_service::Settings,
-    #[command(flatten)]
-    telemetry: guanxi_telemetry::Settings,
-}
-
-#[derive(Parser)]
-struct Catalog {
-    #[command(flatten)]
-    settings: product_catalog::Settings,
-    #[command(flatten)]
-    telemetry: guanxi_telemetry::Settings,
+    serve: Serve<S>,
 }
 
 #[test]
@@ -83,16 +76,19 @@ fn child() {
 }
 
 async fn serve() -> Result<(), Box<dyn Error>> {
-    match Name::parse_from(["child"]).service.as_deref() {
-        Some("client-registry") => {
-            let Registry { settings, telemetry } = Registry::parse_from(["client-registry"]);
-            let _guard = guanxi_telemetry::init("client-registry", &telemetry)?;
-            Ok(client_registry::serve(&settings, None, guanxi_grpc::stop_signal()?).await?)
+    let stop = guanxi_grpc::stop_signal()?;
+    match Arguments::parse_from(["child"]).service.as_deref() {
+        Some(REGISTRY) => {
+            let settings = Settings::<guanxi_service::Settings>::parse_from([REGISTRY]);
+            settings.serve.run(REGISTRY, async |settings| client_registry::serve(settings, None, stop).await).await
         }
-        Some("product-catalog") => {
-            let Catalog { settings, telemetry } = Catalog::parse_from(["product-catalog"]);
-            let _guard = guanxi_telemetry::init("product-catalog", &telemetry)?;
-            Ok(product_catalog::serve(&settings, None, guanxi_grpc::stop_signal()?).await?)
+        Some(CATALOG) => {
+            let settings = Settings::<product_catalog::Settings>::parse_from([CATALOG]);
+            settings.serve.run(CATALOG, async |settings| product_catalog::serve(settings, None, stop).await).await
+        }
+        Some(PIPELINE) => {
+            let settings = Settings::<opportunity_pipeline::Settings>::parse_from([PIPELINE]);
+            settings.serve.run(PIPELINE, async |settings| opportunity_pipeline::serve(settings, None, stop).await).await
         }
         _ => Ok(()),
     }

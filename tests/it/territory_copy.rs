@@ -3,10 +3,9 @@
 use std::time::{Duration, Instant};
 
 use guanxi_test_support::Collector;
-use sqlx::Row;
 use tonic::{Code, Status};
 
-use crate::cluster::{CATALOG, Cluster, Planner, eventually, rows};
+use crate::cluster::{Cluster, Planner, eventually};
 use crate::process::free_address;
 use crate::random::Random;
 
@@ -83,9 +82,8 @@ async fn insist(change: impl AsyncFn() -> Result<i64, Status>) -> Result<(), Sta
 impl Cluster {
     /// Waits until the copy has everything, and compares.
     async fn assert_copied(&self) {
-        let head = rows(&self.registry_database, "select position from client_registry.event_head").await;
-        self.await_followed(head[0].get(0)).await;
-        assert_eq!(self.copy().await, self.tree().await);
+        self.catalog.await_followed(&self.registry, self.registry.head().await).await;
+        assert_eq!(self.catalog.tree().await, self.registry.tree().await);
     }
 }
 
@@ -95,18 +93,19 @@ async fn what_happens_to_a_territory_happens_to_its_copy() {
     let planner = cluster.planner();
     plant(&planner).await;
     cluster.assert_copied().await;
-    let path =
-        async |code: &str| cluster.copy().await.into_iter().find(|(found, ..)| found == code).map(|found| found.1);
+    let path = async |code: &str| {
+        cluster.catalog.tree().await.into_iter().find(|(found, ..)| found == code).map(|found| found.1)
+    };
     assert_eq!(path("440305").await.as_deref(), Some("CN/44/4403/440305/"));
 
     let moved = planner.relocate("4403", "33").await.unwrap();
     let answered = Instant::now();
-    cluster.await_followed(moved).await;
+    cluster.catalog.await_followed(&cluster.registry, moved).await;
     println!("a move was in the copy {:?} after its answer", answered.elapsed());
     assert_eq!(path("440305").await.as_deref(), Some("CN/33/4403/440305/"));
 
     let deleted = planner.delete("440305").await.unwrap();
-    cluster.await_followed(deleted).await;
+    cluster.catalog.await_followed(&cluster.registry, deleted).await;
     assert_eq!(path("440305").await, None);
     cluster.assert_copied().await;
 }
@@ -116,27 +115,27 @@ async fn either_side_may_be_killed_at_any_moment() {
     let mut cluster = Cluster::start().await;
     plant(&cluster.planner()).await;
     let other = free_address();
-    let mut replica = cluster.launch_catalog(other);
+    let mut replica = cluster.catalog.launch(other);
     let mut wind = Wind::new(cluster.planner());
     for round in 0..24 {
         // Killed in the middle of what these changes bring.
         let kill = async {
             match round % 4 {
                 0 | 2 => {
-                    cluster.catalog_process = None;
-                    cluster.start_catalog().await;
+                    cluster.catalog.kill();
+                    cluster.catalog.start().await;
                 }
-                1 => replica = cluster.launch_catalog(other),
+                1 => replica = cluster.catalog.launch(other),
                 _ => {
-                    cluster.registry_process = None;
-                    cluster.start_registry().await;
+                    cluster.registry.kill();
+                    cluster.registry.start().await;
                 }
             }
         };
         tokio::join!(wind.blow(10), kill);
     }
     cluster.assert_copied().await;
-    assert!(cluster.copy().await.len() > 40, "{}", cluster.copy().await.len());
+    assert!(cluster.catalog.tree().await.len() > 40, "{}", cluster.catalog.tree().await.len());
 }
 
 #[tokio::test]
@@ -145,13 +144,13 @@ async fn a_copy_that_is_made_anew_is_the_same() {
     plant(&cluster.planner()).await;
     Wind::new(cluster.planner()).blow(150).await;
     cluster.assert_copied().await;
-    let live = cluster.copy().await;
+    let live = cluster.catalog.tree().await;
     let anew = "begin; delete from product_catalog.territory; update product_catalog.followed set position = 0; commit";
-    rows(&cluster.catalog_database, anew).await;
-    assert_eq!((cluster.copy().await.len(), cluster.followed().await), (0, 0));
+    cluster.catalog.rows(anew).await;
+    assert_eq!((cluster.catalog.tree().await.len(), cluster.catalog.followed(&cluster.registry).await), (0, 0));
     // The process that runs notices by itself.
     cluster.assert_copied().await;
-    assert_eq!(cluster.copy().await, live);
+    assert_eq!(cluster.catalog.tree().await, live);
 }
 
 #[tokio::test]
@@ -163,65 +162,69 @@ async fn a_copy_from_before_there_were_levels_gets_them() {
     // What the migration leaves behind.
     let before = "begin; update product_catalog.territory set level = ''; \
         update product_catalog.followed set position = 0; commit";
-    rows(&cluster.catalog_database, before).await;
+    cluster.catalog.rows(before).await;
     cluster.assert_copied().await;
 }
 
 #[tokio::test]
 async fn the_source_may_come_late_hang_and_go() {
     let mut cluster = Cluster::prepare().await;
-    cluster.start_catalog().await;
+    cluster.catalog.start().await;
     // It serves alone.
-    cluster.await_followed(0).await;
-    cluster.start_registry().await;
+    cluster.catalog.await_followed(&cluster.registry, 0).await;
+    cluster.registry.start().await;
     plant(&cluster.planner()).await;
     cluster.assert_copied().await;
 
     // It neither answers nor closes a connection, and goes without a word.
-    cluster.registry_process.as_ref().unwrap().signal("-STOP");
-    guanxi_grpc::health_check(cluster.catalog).await.unwrap();
-    let told = async || cluster.said(CATALOG).matches("the feed cannot be followed").count() == 2;
+    cluster.registry.signal("-STOP");
+    assert!(cluster.catalog.serves().await);
+    let told = async || cluster.catalog.said().matches("the feed cannot be followed").count() == 2;
     eventually("it is told a second time", told).await;
-    cluster.registry_process = None;
-    cluster.start_registry().await;
+    cluster.registry.kill();
+    cluster.registry.start().await;
     cluster.planner().create("4401", LEVELS[2], "44").await.unwrap();
     cluster.assert_copied().await;
-    cluster.registry_process = None;
-    guanxi_grpc::health_check(cluster.catalog).await.unwrap();
+    cluster.registry.kill();
+    assert!(cluster.catalog.serves().await);
     // Alone it starts too, with the copy that it has.
-    cluster.catalog_process = None;
-    cluster.start_catalog().await;
-    assert_eq!(cluster.copy().await, cluster.tree().await);
+    cluster.catalog.kill();
+    cluster.catalog.start().await;
+    assert_eq!(cluster.catalog.tree().await, cluster.registry.tree().await);
 }
 
 #[tokio::test]
 async fn progress_without_events_is_stored_and_a_loss_is_refused_until_it_is_repaired() {
     let mut cluster = Cluster::prepare().await;
     let collector = Collector::start().await;
-    cluster.otlp_endpoint = Some(collector.url.clone());
-    cluster.start_registry().await;
+    cluster.catalog.send_metrics_to(&collector);
+    cluster.registry.start().await;
     plant(&cluster.planner()).await;
-    cluster.registry_process = None;
+    cluster.registry.kill();
     // A loss that no process knows of yet; and the sixth event is no territory's.
     let lose = "create table client_registry.lost as select * from client_registry.event where position = 4; \
         delete from client_registry.event where position = 4; \
         update client_registry.event set kind = 'guanxi.client_registry.v1.other' where position = 6";
-    rows(&cluster.registry_database, lose).await;
-    cluster.start_registry().await;
-    cluster.start_catalog().await;
-    let told = async || cluster.said(CATALOG).contains("The events after position 3 were lost (the next is 5)");
+    cluster.registry.rows(lose).await;
+    cluster.registry.start().await;
+    cluster.catalog.start().await;
+    let told = async || cluster.catalog.said().contains("The events after position 3 were lost (the next is 5)");
     eventually("the loss is told", told).await;
     let gauge = |name: &str, value: i64| {
         collector.has_metric(name) && collector.numbers(name).iter().any(|(found, _)| *found == value)
     };
     eventually("the loss is measured", async || gauge("guanxi.feed.lost", 1)).await;
-    assert_eq!((cluster.followed().await, cluster.copy().await.len()), (3, 3), "what stood before it is taken in");
-    guanxi_grpc::health_check(cluster.catalog).await.unwrap();
+    assert_eq!(
+        (cluster.catalog.followed(&cluster.registry).await, cluster.catalog.tree().await.len()),
+        (3, 3),
+        "what stood before it is taken in"
+    );
+    assert!(cluster.catalog.serves().await);
 
     let repair = "insert into client_registry.event select * from client_registry.lost";
-    rows(&cluster.registry_database, repair).await;
-    cluster.await_followed(6).await;
-    assert_eq!(cluster.copy().await.len(), 5, "the sixth event is none of ours");
+    cluster.registry.rows(repair).await;
+    cluster.catalog.await_followed(&cluster.registry, 6).await;
+    assert_eq!(cluster.catalog.tree().await.len(), 5, "the sixth event is none of ours");
     eventually("nothing is missing any more", async || gauge("guanxi.feed.lost", 0) && gauge("guanxi.feed.lag", 0))
         .await;
 }

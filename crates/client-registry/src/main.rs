@@ -11,5 +11,5 @@ fn main() -> ExitCode {
         address: "127.0.0.1:50051",
         migrator: &client_registry::MIGRATOR,
     };
-    program.main(async |settings: guanxi_service::Settings, stop| client_registry::serve(&settings, None, stop).await)
+    program.main(async |settings: &guanxi_service::Settings, stop| client_registry::serve(settings, None, stop).await)
 }

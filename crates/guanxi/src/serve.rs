@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::AsFd as _;
 
 use clap::Subcommand;
+use guanxi_service::Serve;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::unix::pipe;
 
@@ -21,19 +22,11 @@ pub(crate) struct Arguments {
 #[derive(Subcommand)]
 enum Service {
     /// Who the customers are, where they belong and who looks after them.
-    ClientRegistry {
-        #[command(flatten)]
-        settings: Box<guanxi_service::Settings>,
-        #[command(flatten)]
-        telemetry: guanxi_telemetry::Settings,
-    },
+    ClientRegistry(Serve<guanxi_service::Settings>),
     /// What can be sold, to whom and at what price.
-    ProductCatalog {
-        #[command(flatten)]
-        settings: Box<product_catalog::Settings>,
-        #[command(flatten)]
-        telemetry: guanxi_telemetry::Settings,
-    },
+    ProductCatalog(Serve<product_catalog::Settings>),
+    /// From a hint to an accepted quote.
+    OpportunityPipeline(Serve<opportunity_pipeline::Settings>),
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
@@ -46,15 +39,15 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         }
     };
     match arguments.service {
-        Service::ClientRegistry { settings, telemetry } => {
-            let guard = guanxi_telemetry::init("client-registry", &telemetry)?;
-            client_registry::serve(&settings, None, stop).await?;
-            Ok(guard.shutdown()?)
+        Service::ClientRegistry(process) => {
+            process.run("client-registry", async |settings| client_registry::serve(settings, None, stop).await).await
         }
-        Service::ProductCatalog { settings, telemetry } => {
-            let guard = guanxi_telemetry::init("product-catalog", &telemetry)?;
-            product_catalog::serve(&settings, None, stop).await?;
-            Ok(guard.shutdown()?)
+        Service::ProductCatalog(process) => {
+            process.run("product-catalog", async |settings| product_catalog::serve(settings, None, stop).await).await
+        }
+        Service::OpportunityPipeline(process) => {
+            let serve = async |settings: &_| opportunity_pipeline::serve(settings, None, stop).await;
+            process.run("opportunity-pipeline", serve).await
         }
     }
 }

@@ -3,13 +3,15 @@
 use std::error::Error;
 
 /// In the order in which they start and take their ports.
-pub(crate) const SERVICES: [Service; 2] = [Service::ClientRegistry, Service::ProductCatalog];
+pub(crate) const SERVICES: [Service; 3] =
+    [Service::ClientRegistry, Service::ProductCatalog, Service::OpportunityPipeline];
 
 /// One of the services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Service {
     ClientRegistry,
     ProductCatalog,
+    OpportunityPipeline,
 }
 
 impl Service {
@@ -18,6 +20,7 @@ impl Service {
         match self {
             Self::ClientRegistry => "client-registry",
             Self::ProductCatalog => "product-catalog",
+            Self::OpportunityPipeline => "opportunity-pipeline",
         }
     }
 
@@ -26,6 +29,7 @@ impl Service {
         match self {
             Self::ClientRegistry => "GUANXI_CLIENT_REGISTRY",
             Self::ProductCatalog => "GUANXI_PRODUCT_CATALOG",
+            Self::OpportunityPipeline => "GUANXI_OPPORTUNITY_PIPELINE",
         }
     }
 
@@ -34,6 +38,7 @@ impl Service {
         match self {
             Self::ClientRegistry => client_registry::SCHEMA,
             Self::ProductCatalog => product_catalog::SCHEMA,
+            Self::OpportunityPipeline => opportunity_pipeline::SCHEMA,
         }
     }
 
@@ -47,6 +52,7 @@ impl Service {
         let migrator = match self {
             Self::ClientRegistry => &client_registry::MIGRATOR,
             Self::ProductCatalog => &product_catalog::MIGRATOR,
+            Self::OpportunityPipeline => &opportunity_pipeline::MIGRATOR,
         };
         Ok(guanxi_db::migrate(owner_url, migrator).await?)
     }

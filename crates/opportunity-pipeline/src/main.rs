@@ -11,7 +11,7 @@ fn main() -> ExitCode {
         address: "127.0.0.1:50053",
         migrator: &opportunity_pipeline::MIGRATOR,
     };
-    program.main(async |settings: opportunity_pipeline::Settings, stop| {
-        opportunity_pipeline::serve(&settings, None, stop).await
+    program.main(async |settings: &opportunity_pipeline::Settings, stop| {
+        opportunity_pipeline::serve(settings, None, stop).await
     })
 }

@@ -11,5 +11,5 @@ fn main() -> ExitCode {
         address: "127.0.0.1:50052",
         migrator: &product_catalog::MIGRATOR,
     };
-    program.main(async |settings: product_catalog::Settings, stop| product_catalog::serve(&settings, None, stop).await)
+    program.main(async |settings: &product_catalog::Settings, stop| product_catalog::serve(settings, None, stop).await)
 }

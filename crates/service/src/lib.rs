@@ -15,7 +15,7 @@ use sqlx::migrate::Migrator;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-pub use self::program::{Program, Stop};
+pub use self::program::{Program, Serve, Stop};
 
 /// Name of the service that has the tree of territories.
 const CLIENT_REGISTRY: &str = "client-registry";

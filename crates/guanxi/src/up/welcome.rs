@@ -24,10 +24,10 @@ pub(super) fn print(
     let mut lines = vec![String::new(), format!("Guanxi 关系 {} is up.", env!("CARGO_PKG_VERSION")), String::new()];
     for process in processes {
         let (name, address) = (process.service.name(), place.address(process.service));
-        lines.push(format!("  {name:<16} http://{address}  logs to {}", process.log.path.display()));
+        lines.push(format!("  {name:<20} http://{address}  logs to {}", process.log.path.display()));
     }
-    lines.extend(postgres.map(|postgres| format!("  {:<16} {}", "Postgres", postgres.place())));
-    lines.push(format!("  {:<16} {}", "data", folder.path.display()));
+    lines.extend(postgres.map(|postgres| format!("  {:<20} {}", "Postgres", postgres.place())));
+    lines.push(format!("  {:<20} {}", "data", folder.path.display()));
     lines.extend(
         ["", "A token of an administrator (管理员) of the whole tree, good for 12 hours:", ""].map(str::to_owned),
     );
@@ -50,7 +50,7 @@ pub(super) fn print(
     Ok(())
 }
 
-fn calls(place: &Place, folder: &Path, demo: bool) -> [String; 3] {
+fn calls(place: &Place, folder: &Path, demo: bool) -> [String; 4] {
     // As it was typed: a shell that found it once finds it again.
     let program = std::env::args().next().unwrap_or_else(|| "guanxi".to_owned());
     let default = Place { data_dir: None, ..place.clone() }.resolve().is_ok_and(|default| default == folder);
@@ -60,13 +60,18 @@ fn calls(place: &Place, folder: &Path, demo: bool) -> [String; 3] {
     } else {
         ("auth.v1.IdentityService/WhoAmI", "{}")
     };
+    let curl = |service, method, body| {
+        format!(
+            "buf curl --protocol grpc --http2-prior-knowledge -H \"authorization: Bearer $GUANXI_TOKEN\" -d '{body}' {}/guanxi.{method}",
+            place.endpoint(service)
+        )
+    };
+    let opportunities = "opportunity_pipeline.v1.OpportunityService/ListOpportunities";
     [
         format!("{program} status{folder}"),
         format!("{program} export account{folder}"),
-        format!(
-            "buf curl --protocol grpc --http2-prior-knowledge -H \"authorization: Bearer $GUANXI_TOKEN\" -d '{body}' {}/guanxi.{method}",
-            place.endpoint(Service::ClientRegistry)
-        ),
+        curl(Service::ClientRegistry, method, body),
+        curl(Service::OpportunityPipeline, opportunities, r#"{"page_size": 3}"#),
     ]
 }
 

@@ -68,6 +68,10 @@ async fn a_cluster_serves_until_ctrl_c_and_keeps_its_data() {
     assert_eq!(status["services"][1]["address"], format!("127.0.0.1:{}", place.port_base + 1));
     // The discount policy that is always there.
     assert_eq!(status["services"][1]["feed_position"], 1);
+    assert_eq!(status["services"][2]["name"], "opportunity-pipeline");
+    assert_eq!(status["services"][2]["address"], format!("127.0.0.1:{}", place.port_base + 2));
+    // The pipeline that is always there.
+    assert_eq!(status["services"][2]["feed_position"], 1);
     assert_eq!(status["postgres"]["serving"], true);
 
     let (status, error) = up.stop("INT").await;
@@ -85,7 +89,7 @@ async fn a_cluster_serves_until_ctrl_c_and_keeps_its_data() {
     assert_eq!(found.into_inner().territory.unwrap().name.unwrap().zh, "广东省");
     let status = place.run(&["status"]);
     let lines: Vec<&str> = status.out.lines().skip(2).collect();
-    assert!(status.success && lines.len() == 4, "{status:?}");
+    assert!(status.success && lines.len() == 5, "{status:?}");
     let column = lines[0].find("HEALTH").unwrap();
     assert!(lines[1..].iter().all(|line| line[column..].starts_with("serving")), "{status:?}");
     assert!(up.stop("TERM").await.0.success());
@@ -166,10 +170,13 @@ async fn killed_it_leaves_nothing_behind_and_starts_again() {
 #[tokio::test]
 async fn what_dies_is_named_and_stops_the_rest() {
     let place = Place::new("died");
-    for (program, name) in [("guanxi", "client-registry"), ("postgres", "Postgres")] {
+    for name in ["client-registry", "product-catalog", "opportunity-pipeline", "Postgres"] {
         let up = Up::start(&place).await;
-        let victim =
-            place.processes().into_iter().filter(|&pid| support::program(pid) == program && pid != up.id()).min();
+        let is_victim = |pid: &u32| match name {
+            "Postgres" => support::program(*pid) == "postgres",
+            service => support::arguments(*pid).iter().any(|argument| argument == service),
+        };
+        let victim = place.processes().into_iter().filter(is_victim).min();
         kill("KILL", &[victim.unwrap()]);
         let (status, error) = up.end().await;
         assert!(!status.success() && error.contains(&format!("error: {name} has ended")), "{status}: {error}");

@@ -95,13 +95,13 @@ impl Place {
     }
 }
 
-/// The first of two ports outside the range from which connections take theirs, so that none of those is in the way later.
+/// The first of three ports outside the range from which connections take theirs, so that none of those is in the way later.
 fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = u16::try_from(process::id() % 10_000).unwrap();
-    let mut ports = std::iter::from_fn(|| Some(20_000 + (first + 2 * NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000));
+    let mut ports = std::iter::from_fn(|| Some(20_000 + (first + 3 * NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000));
     let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
-    ports.find(|&port| free(port) && free(port + 1)).unwrap()
+    ports.find(|&port| (port..port + 3).all(free)).unwrap()
 }
 
 impl Drop for Place {
@@ -214,6 +214,12 @@ pub(crate) fn kill(signal: &str, processes: &[u32]) {
 /// Name of the program that a process runs.
 pub(crate) fn program(pid: u32) -> String {
     fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim().to_owned()
+}
+
+/// What a process was started with.
+pub(crate) fn arguments(pid: u32) -> Vec<String> {
+    let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    line.split('\0').map(str::to_owned).collect()
 }
 
 pub(crate) async fn channel(place: &Place) -> Channel {
