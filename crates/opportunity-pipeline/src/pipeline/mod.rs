@@ -3,8 +3,10 @@
 
 mod convert;
 mod model;
+mod rpc;
 mod standard;
 pub(crate) mod store;
 
 pub(crate) use model::{ForecastCategory, Pipeline, StageKind};
+pub(crate) use rpc::PipelineRpc;
 pub(crate) use standard::{STANDARD, ensure as ensure_standard};

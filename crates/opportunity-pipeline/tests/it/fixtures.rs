@@ -9,7 +9,7 @@ use guanxi_test_support::contract::change::Answer;
 use guanxi_test_support::contract::{Fixture, INSIDE, Outside, Place, Subject, fixture};
 use serde_json::{Value as Json, json};
 
-use crate::support::{Service, opportunity, owner_at};
+use crate::support::{Service, opportunity, owner_at, pipeline};
 use crate::wire::{self, Caller};
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -23,6 +23,10 @@ pub(crate) enum Need {
     Opportunity,
     /// A deleted opportunity.
     DeletedOpportunity,
+    /// A live pipeline without opportunities.
+    Pipeline,
+    /// A deleted pipeline.
+    DeletedPipeline,
 }
 
 impl Need {
@@ -34,6 +38,11 @@ impl Need {
             Need::DeletedOpportunity => {
                 let id = Box::pin(Need::Opportunity.fresh(service, place)).await;
                 made(service, "OpportunityService/DeleteOpportunity", json!({"id": id})).await
+            }
+            Need::Pipeline => service.pipeline(pipeline(&code)).await.unwrap().id,
+            Need::DeletedPipeline => {
+                let id = Box::pin(Need::Pipeline.fresh(service, place)).await;
+                made(service, "PipelineService/DeletePipeline", json!({"id": id})).await
             }
         }
     }
@@ -82,6 +91,16 @@ impl Subject for Service {
     }
 }
 
+/// What holds for the whole operator.
+const ROOT_ONLY: Outside = Outside::RootOnly("ROOT_GRANT_MISSING");
+
+/// The pipeline of [`pipeline`] as JSON.
+fn small_pipeline(code: &str) -> Json {
+    let stage = |code: &str, kind: &str, percent: i32| json!({"code": code, "name": {"zh": code}, "kind": kind, "probabilityPercent": percent});
+    let (open, won) = (stage("DOING", "STAGE_KIND_OPEN", 50), stage("DONE", "STAGE_KIND_WON", 100));
+    json!({"code": code, "name": {"zh": code}, "stages": [open, won, stage("GONE", "STAGE_KIND_LOST", 0)]})
+}
+
 /// An entry for every method that the process serves.
 pub(crate) const FIXTURES: &[Fixture<Need>] = &[
     fixture(
@@ -119,6 +138,22 @@ pub(crate) const FIXTURES: &[Fixture<Need>] = &[
         });
         json!({"options": {"importId": uuid::Uuid::now_v7()}, "rows": [row]})
     }),
+    fixture(
+        "PipelineService/CreatePipeline",
+        Need::Code,
+        ROOT_ONLY,
+        |_, code| json!({"pipeline": small_pipeline(code)}),
+    ),
+    fixture("PipelineService/GetPipeline", Need::Pipeline, Outside::Same, |_, id| json!({"id": id})),
+    fixture("PipelineService/ListPipelines", Need::Pipeline, Outside::Same, |_, _| json!({})),
+    fixture(
+        "PipelineService/UpdatePipeline",
+        Need::Pipeline,
+        ROOT_ONLY,
+        |_, id| json!({"pipeline": {"id": id, "name": {"zh": "改名"}}}),
+    ),
+    fixture("PipelineService/DeletePipeline", Need::Pipeline, ROOT_ONLY, |_, id| json!({"id": id})),
+    fixture("PipelineService/UndeletePipeline", Need::DeletedPipeline, ROOT_ONLY, |_, id| json!({"id": id})),
     fixture("EventFeedService/Follow", Need::Code, Outside::Same, |_, _| json!({})),
     fixture("EventFeedService/GetFeedHead", Need::Code, Outside::Same, |_, _| json!({})),
     fixture(

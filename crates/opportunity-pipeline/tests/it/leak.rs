@@ -22,9 +22,12 @@ impl World {
     async fn start() -> Self {
         let service = <Service as Subject>::start().await;
         let (mut inside, mut outside) = (Vec::new(), Vec::new());
-        for need in [Need::Opportunity, Need::DeletedOpportunity] {
+        for need in [Need::Opportunity, Need::DeletedOpportunity, Need::Pipeline, Need::DeletedPipeline] {
             inside.push((need, need.fresh(&service, INSIDE).await));
-            outside.push(need.fresh(&service, OUTSIDE).await);
+            // Pipelines lie nowhere.
+            if matches!(need, Need::Opportunity | Need::DeletedOpportunity) {
+                outside.push(need.fresh(&service, OUTSIDE).await);
+            }
         }
         Self { service, inside, outside }
     }
@@ -44,6 +47,11 @@ impl World {
         vec![
             ("OpportunityService/GetOpportunity", gets(Need::Opportunity, Need::DeletedOpportunity)),
             ("OpportunityService/ListOpportunities", lists()),
+            ("PipelineService/GetPipeline", gets(Need::Pipeline, Need::DeletedPipeline)),
+            (
+                "PipelineService/ListPipelines",
+                vec![json!({"showDeleted": true, "withTotal": true}), json!({"showDeleted": true, "pageSize": 1})],
+            ),
             (
                 "EventFeedService/Follow",
                 vec![json!({}), json!({"types": ["guanxi.opportunity_pipeline.v1.opportunity.*"]})],

@@ -5,6 +5,7 @@ mod fixtures;
 mod leak;
 mod opportunity;
 mod opportunity_import;
+mod pipeline;
 mod reasons;
 mod support;
 

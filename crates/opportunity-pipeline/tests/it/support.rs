@@ -4,8 +4,9 @@ use std::ops::{Deref, DerefMut};
 
 use guanxi_auth::Role;
 use guanxi_proto::opportunity_pipeline::v1::opportunity_service_client::OpportunityServiceClient;
+use guanxi_proto::opportunity_pipeline::v1::pipeline_service_client::PipelineServiceClient;
 use guanxi_proto::opportunity_pipeline::v1::*;
-use guanxi_proto::r#type::v1::Money;
+use guanxi_proto::r#type::v1::{LocalizedText, Money};
 use guanxi_test_support::contract::{INSIDE, OUTSIDE, Place};
 use guanxi_test_support::{Keys, Running, Served, TestDatabase, rows};
 pub(crate) use guanxi_test_support::{reason, violations, with_token as with};
@@ -98,6 +99,15 @@ impl Service {
         OpportunityServiceClient::new(self.channel.clone())
     }
 
+    pub(crate) fn pipelines(&self) -> PipelineServiceClient<Channel> {
+        PipelineServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) async fn pipeline(&self, pipeline: Pipeline) -> Result<Pipeline, Status> {
+        let request = CreatePipelineRequest { pipeline: Some(pipeline), request_id: String::new() };
+        Ok(self.pipelines().create_pipeline(self.as_admin(request)).await?.into_inner().pipeline.unwrap())
+    }
+
     /// A token of an account manager in the inner city.
     pub(crate) fn manager(&self, employee_number: &str) -> String {
         self.keys.token(employee_number, &[(Role::AccountManager, INSIDE.city)])
@@ -131,6 +141,23 @@ pub(crate) fn serve(database_url: String, keys: &Keys, max_calls: u16) -> Runnin
 /// An opportunity of E1000, or of E2000 outside, with nothing else.
 pub(crate) fn opportunity(title: &str, place: Place) -> Opportunity {
     Opportunity { title: title.to_owned(), owner_id: owner_at(place).to_owned(), ..Default::default() }
+}
+
+/// A pipeline of three stages: DOING, DONE and GONE.
+pub(crate) fn pipeline(code: &str) -> Pipeline {
+    let (open, won) = (stage("DOING", StageKind::Open, 50), stage("DONE", StageKind::Won, 100));
+    let stages = vec![open, won, stage("GONE", StageKind::Lost, 0)];
+    Pipeline { code: code.to_owned(), name: Some(named_zh(code)), stages, ..Default::default() }
+}
+
+/// A stage with nothing else.
+pub(crate) fn stage(code: &str, kind: StageKind, probability_percent: i32) -> Stage {
+    let name = Some(named_zh(code));
+    Stage { code: code.to_owned(), name, kind: kind.into(), probability_percent, ..Default::default() }
+}
+
+fn named_zh(zh: &str) -> LocalizedText {
+    LocalizedText { zh: zh.to_owned(), en: String::new() }
 }
 
 /// Who owns things in a place.
