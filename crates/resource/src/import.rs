@@ -77,6 +77,11 @@ pub trait Rows: Clone + Send + Sync + 'static {
     /// What becomes the answer to a message.
     fn answer(progress: ImportProgress) -> Self::Response;
 
+    /// The noun as it judges the rows of a message, with what is asked for before their transaction begins.
+    fn prepare(&self, _call: &Call, _rows: &[Self::Row]) -> impl Future<Output = Result<Self, Error>> + Send {
+        std::future::ready(Ok(self.clone()))
+    }
+
     /// Judges and applies rows in one transaction: an outcome for each, in order, and the events of those that landed.
     fn apply(
         &self,
@@ -174,9 +179,10 @@ async fn answer_one<R: Rows>(
             .with("count", rows.len())
             .into());
     }
+    let noun = noun.prepare(call, &rows).await?;
     let mut attempt = 1;
     loop {
-        match import.settle(resources, noun, call, &rows).await {
+        match import.settle(resources, &noun, call, &rows).await {
             Err(Error::Database(guanxi_db::Error::Conflict(_) | guanxi_db::Error::Constraint { .. }))
                 if attempt < ATTEMPTS =>
             {

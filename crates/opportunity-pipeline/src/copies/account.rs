@@ -1,5 +1,7 @@
 //! The copy of accounts.
 
+use std::collections::HashMap;
+
 use guanxi_db::PgConnection;
 use guanxi_events::FollowError;
 use guanxi_grpc::{Call, Peer, PeerError, Refusal, pass_on};
@@ -8,6 +10,8 @@ use guanxi_proto::client_registry::v1::{self as pb, AccountChange, GetAccountReq
 use guanxi_proto::events::v1::Event;
 use guanxi_resource::Error;
 use uuid::Uuid;
+
+use super::ExternalId;
 
 /// What is known of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +53,33 @@ pub(super) async fn find(connection: &mut PgConnection, id: Uuid) -> Result<Opti
         id,
     );
     Ok(account.fetch_optional(connection).await?)
+}
+
+/// The accounts of some ids.
+pub(super) async fn find_all(connection: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Account>, Error> {
+    let accounts = sqlx::query_as!(
+        Account,
+        "select id, legal_name, territory_code, tier, industry_code, deleted, version from opportunity_pipeline.account \
+         where id = any($1)",
+        ids,
+    );
+    Ok(accounts.fetch_all(connection).await?)
+}
+
+/// Which accounts have some ids in other systems.
+pub(super) async fn ids_of(
+    connection: &mut PgConnection,
+    external_ids: &[ExternalId],
+) -> Result<HashMap<ExternalId, Uuid>, Error> {
+    let (systems, values): (Vec<String>, Vec<String>) = external_ids.iter().cloned().unzip();
+    let found = sqlx::query!(
+        "select system, value, account_id from opportunity_pipeline.account_external_id \
+         where (system, value) in (select * from unnest($1::text[], $2::text[]))",
+        &systems,
+        &values,
+    );
+    let found = found.fetch_all(connection).await?;
+    Ok(found.into_iter().map(|row| ((row.system, row.value), row.account_id)).collect())
 }
 
 /// Asks client-registry for an account on the caller's behalf.

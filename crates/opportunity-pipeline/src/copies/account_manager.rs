@@ -36,6 +36,22 @@ pub(super) async fn find_by_number(connection: &mut PgConnection, number: &str) 
     Ok(manager.fetch_optional(connection).await?)
 }
 
+/// The managers of some ids, and those with some employee numbers.
+pub(super) async fn find_named(
+    connection: &mut PgConnection,
+    ids: &[Uuid],
+    numbers: &[String],
+) -> Result<Vec<Manager>, Error> {
+    let managers = sqlx::query_as!(
+        Manager,
+        "select id, employee_number, territory_code, in_service from opportunity_pipeline.account_manager \
+         where id = any($1) or employee_number = any($2)",
+        ids,
+        numbers,
+    );
+    Ok(managers.fetch_all(connection).await?)
+}
+
 /// Takes in what events tell of account managers.
 pub(super) async fn take(connection: &mut PgConnection, events: &[Event]) -> Result<(), FollowError> {
     let changes = super::newest(events, "account_manager/", |change: AccountManagerChange| change.after)?;

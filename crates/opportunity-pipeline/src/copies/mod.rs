@@ -6,6 +6,7 @@
 
 mod account;
 mod account_manager;
+mod batch;
 mod offering;
 mod upstream;
 
@@ -22,6 +23,7 @@ use uuid::Uuid;
 
 pub(crate) use account::Account;
 pub(crate) use account_manager::Manager;
+pub(crate) use batch::{ExternalId, Known, Names, lock_territories};
 pub(crate) use offering::Offering;
 pub(crate) use upstream::Upstream;
 

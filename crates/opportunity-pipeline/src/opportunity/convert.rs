@@ -139,6 +139,34 @@ pub(super) fn stage_period(period: &StagePeriod, today: Date) -> pb::StagePeriod
     }
 }
 
+/// The names of the fields in which two versions differ, as far as people or other systems say what is in them.
+pub(super) fn differences(before: &Opportunity, after: &Opportunity) -> Vec<&'static str> {
+    let fields = [
+        ("title", before.title == after.title),
+        ("account_id", before.account_id == after.account_id),
+        ("kind", before.kind == after.kind),
+        ("stage_code", before.stage_code == after.stage_code),
+        ("stage_enter_date", before.stage_enter_date == after.stage_enter_date),
+        ("amount", (before.amount, &before.currency_code) == (after.amount, &after.currency_code)),
+        ("probability_percent", before.probability_percent == after.probability_percent),
+        ("forecast_category", before.forecast_category == after.forecast_category),
+        ("expected_close_date", before.expected_close_date == after.expected_close_date),
+        ("open_date", before.open_date == after.open_date),
+        ("close_date", before.close_date == after.close_date),
+        ("intent", before.intent == after.intent),
+        ("lines", before.lines == after.lines),
+        ("competitors", before.competitors == after.competitors),
+        ("team", before.team == after.team),
+        ("key_success_factors", before.key_success_factors == after.key_success_factors),
+        ("flagship", before.flagship == after.flagship),
+        ("description", before.description == after.description),
+        ("tags", before.tags == after.tags),
+        ("close_reason", before.close_reason == after.close_reason),
+        ("reason", before.reason == after.reason),
+    ];
+    fields.into_iter().filter(|(_, same)| !same).map(|(name, _)| name).collect()
+}
+
 /// The event of a change without a reason.
 pub(crate) fn event(kind: &'static str, before: Option<&Opportunity>, after: &Opportunity) -> NewEvent {
     event_for(kind, before, after, "")

@@ -11,6 +11,7 @@ mod convert;
 mod course;
 mod criteria;
 mod desk;
+mod import;
 mod listing;
 mod model;
 mod opening;

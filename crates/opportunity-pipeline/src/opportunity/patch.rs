@@ -39,7 +39,7 @@ pub(super) struct Found {
 }
 
 /// What becomes of an opportunity by what was found.
-pub(super) type Patch = Box<dyn FnOnce(Opportunity, &Found) -> Result<Opportunity, Error> + Send>;
+pub(super) type Patch = Box<dyn FnOnce(Opportunity, &Found) -> Result<Opportunity, Error> + Send + Sync>;
 
 /// A checked creation: what it names, and what becomes of a blank opportunity.
 pub(super) fn creation(sent: Option<pb::Opportunity>) -> Result<(Named, Patch), Violations> {
@@ -108,7 +108,7 @@ struct Values {
 }
 
 /// Reads the fields that a creation and an update have in common.
-fn patch(fields: &mut Fields, sent: pb::Opportunity) -> (Named, Patch) {
+pub(super) fn patch(fields: &mut Fields, sent: pb::Opportunity) -> (Named, Patch) {
     let amount = sent.amount.as_ref();
     let values = Values {
         title: fields.required("title", &sent.title, |field, value| text(field, value, 1, 200)),

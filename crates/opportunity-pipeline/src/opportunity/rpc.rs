@@ -9,15 +9,18 @@ use guanxi_proto::opportunity_pipeline::v1::opportunity_service_server::Opportun
 use guanxi_proto::opportunity_pipeline::v1::{
     self as pb, AdvanceOpportunityRequest, AdvanceOpportunityResponse, CreateOpportunityRequest,
     CreateOpportunityResponse, DeleteOpportunityRequest, DeleteOpportunityResponse, GetOpportunityRequest,
-    GetOpportunityResponse, ListOpportunitiesRequest, ListOpportunitiesResponse, ListStagePeriodsRequest,
-    ListStagePeriodsResponse, LoseOpportunityRequest, LoseOpportunityResponse, ReassignOpportunityRequest,
-    ReassignOpportunityResponse, ReopenOpportunityRequest, ReopenOpportunityResponse, SuspendOpportunityRequest,
-    SuspendOpportunityResponse, UndeleteOpportunityRequest, UndeleteOpportunityResponse, UpdateOpportunityRequest,
-    UpdateOpportunityResponse, WinOpportunityRequest, WinOpportunityResponse,
+    GetOpportunityResponse, ImportOpportunitiesRequest, ImportOpportunitiesResponse, ListOpportunitiesRequest,
+    ListOpportunitiesResponse, ListStagePeriodsRequest, ListStagePeriodsResponse, LoseOpportunityRequest,
+    LoseOpportunityResponse, ReassignOpportunityRequest, ReassignOpportunityResponse, ReopenOpportunityRequest,
+    ReopenOpportunityResponse, SuspendOpportunityRequest, SuspendOpportunityResponse, UndeleteOpportunityRequest,
+    UndeleteOpportunityResponse, UpdateOpportunityRequest, UpdateOpportunityResponse, WinOpportunityRequest,
+    WinOpportunityResponse,
 };
 use guanxi_resource::{Deletable, Error, Noun, Resources, Sight, Update};
-use tonic::{Request, Response, Status};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
 
+use super::import::OpportunityRows;
 use super::listing::LISTING;
 use super::model::Opportunity as Row;
 use super::opening::open;
@@ -266,5 +269,16 @@ impl OpportunityService for OpportunityRpc {
         let today = day::of(call.now);
         let stage_periods = periods.iter().rev().map(|period| convert::stage_period(period, today)).collect();
         Ok(Response::new(ListStagePeriodsResponse { stage_periods }))
+    }
+
+    type ImportOpportunitiesStream = ReceiverStream<Result<ImportOpportunitiesResponse, Status>>;
+
+    async fn import_opportunities(
+        &self,
+        request: Request<Streaming<ImportOpportunitiesRequest>>,
+    ) -> Result<Response<Self::ImportOpportunitiesStream>, Status> {
+        let (call, stream) = Call::open(request)?;
+        let rows = OpportunityRows::new(self.resources.clone(), self.copies.clone());
+        Ok(Response::new(guanxi_resource::import(self.resources.clone(), rows, &call, stream)))
     }
 }

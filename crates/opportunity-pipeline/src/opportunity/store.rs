@@ -64,7 +64,13 @@ impl Noun for Opportunity {
     }
 
     async fn save(connection: &mut PgConnection, opportunity: &Self) -> Result<(), Error> {
-        sqlx::query_scalar!(
+        save_all(connection, std::slice::from_ref(opportunity)).await
+    }
+}
+
+/// Saves new opportunities, or everything that can change of ones that are locked.
+pub(super) async fn save_all(connection: &mut PgConnection, opportunities: &[Opportunity]) -> Result<(), Error> {
+    sqlx::query_scalar!(
             "insert into opportunity_pipeline.opportunity (id, title, account_id, kind, pipeline_code, stage_code, stage_enter_date, \
              state, owner_id, owner_employee_number, territory_code, territory_path, seen_by, amount, list_amount, currency_code, \
              probability_percent, forecast_category, expected_close_date, open_date, close_date, intent, lines, offering_codes, \
@@ -75,7 +81,7 @@ impl Noun for Opportunity {
              probability_percent, forecast_category, expected_close_date, open_date, close_date, intent, lines, offering_codes, \
              competitors, team, key_success_factors, flagship, description, tags, close_reason, reason, suspend_until_date, lead_id, \
              imported_from, version, create_time, update_time, delete_time \
-             from jsonb_to_record($1) as new (id uuid, title text, account_id uuid, kind text, pipeline_code text, stage_code text, \
+             from jsonb_to_recordset($1) as new (id uuid, title text, account_id uuid, kind text, pipeline_code text, stage_code text, \
              stage_enter_date date, state text, owner_id uuid, owner_employee_number text, territory_code text, territory_path text, \
              seen_by text[], amount numeric, list_amount numeric, currency_code text, probability_percent integer, \
              forecast_category text, expected_close_date date, open_date date, close_date date, intent text, lines jsonb, \
@@ -95,12 +101,11 @@ impl Noun for Opportunity {
              close_reason = excluded.close_reason, reason = excluded.reason, suspend_until_date = excluded.suspend_until_date, \
              version = excluded.version, update_time = excluded.update_time, delete_time = excluded.delete_time \
              returning id",
-            Json(opportunity) as _,
+            Json(opportunities) as _,
         )
-        .fetch_one(connection)
+        .fetch_all(connection)
         .await?;
-        Ok(())
-    }
+    Ok(())
 }
 
 /// An opportunity's entry into a stage.

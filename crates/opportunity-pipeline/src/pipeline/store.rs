@@ -113,6 +113,23 @@ pub(crate) async fn share(connection: &mut PgConnection, code: &str) -> Result<P
     live.ok_or_else(|| Error::not_found("pipeline", code))
 }
 
+/// The same of the live pipelines of some codes, for many things at once; what is not there is missing.
+pub(crate) async fn share_all(connection: &mut PgConnection, codes: &[String]) -> Result<Vec<Pipeline>, Error> {
+    sqlx::query_scalar!(
+        "select id from opportunity_pipeline.pipeline where code = any($1) order by id for share",
+        codes
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    let live = sqlx::query_as!(
+        Pipeline,
+        r#"select id, code, name_zh, name_en, stages as "stages: Json<Vec<Stage>>", version, create_time, update_time, delete_time
+        from opportunity_pipeline.pipeline where code = any($1) and delete_time is null"#,
+        codes,
+    );
+    Ok(live.fetch_all(connection).await?)
+}
+
 /// How pipelines are listed.
 pub(super) static LISTING: Listing = Listing {
     name: "pipeline",

@@ -181,6 +181,15 @@ pub(crate) const FIXTURES: &[Fixture<Need>] = &[
         Outside::NotFound,
         |_, id| json!({"id": id}),
     ),
+    fixture("OpportunityService/ImportOpportunities", Need::Code, Outside::RowRejected, |place, code| {
+        let row = json!({
+            "rowNumber": 1,
+            "externalId": {"system": "maven", "value": code},
+            "opportunity": {"ownerId": owner_at(place)},
+            "stages": [{"stageCode": "NEED_HYPOTHESIS"}],
+        });
+        json!({"options": {"importId": uuid::Uuid::now_v7()}, "rows": [row]})
+    }),
     fixture(
         "PipelineService/CreatePipeline",
         Need::Code,

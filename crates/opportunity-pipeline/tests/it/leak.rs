@@ -85,10 +85,22 @@ impl World {
                     history("need", Need::DeletedHypothesis),
                 ],
             ),
+            ("OpportunityService/ImportOpportunities", vec![import()]),
             ("IdentityService/WhoAmI", vec![json!({})]),
             ("IdentityService/ListRoles", vec![json!({})]),
         ]
     }
+}
+
+/// A row of somebody outside.
+fn import() -> Json {
+    let row = json!({
+        "rowNumber": 1,
+        "externalId": {"system": "maven", "value": "1"},
+        "ownerEmployeeNumber": "E2000",
+        "stages": [{"stageCode": "SOLUTION"}],
+    });
+    json!({"options": {"importId": uuid::Uuid::now_v7(), "dryRun": true}, "rows": [row]})
 }
 
 #[tokio::test]

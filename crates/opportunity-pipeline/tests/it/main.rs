@@ -6,6 +6,7 @@ mod history;
 mod leak;
 mod need;
 mod opportunity;
+mod opportunity_import;
 mod opportunity_race;
 mod opportunity_stage;
 mod pipeline;
