@@ -1,5 +1,7 @@
 //! `ChangeService`: the audit log of one resource, as differences.
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use guanxi_auth::{Scope, TerritoryPaths};
@@ -20,23 +22,42 @@ const MAX_PAGE_SIZE: i32 = 200;
 /// Fields that say how far a resource has changed, not what has.
 const BOOKKEEPING: [&str; 2] = ["etag", "update_time"];
 
+/// Decides who sees the history of a resource at all, where that is more than who sees the territories in which it happened: in a service
+/// that shows some resources only to those who work on them.
+#[tonic::async_trait]
+pub trait Guard: Send + Sync + 'static {
+    /// True if the caller may see the history of a resource; each change is still shown by where it happened. `noun` is for example
+    /// `opportunity`.
+    async fn sees(&self, call: &Call, noun: &str, id: Uuid) -> Result<bool, Refusal>;
+}
+
 /// Serves the change log of one service.
 #[derive(Clone)]
 pub struct Changes {
     database: Database,
     paths: TerritoryPaths,
     page: &'static str,
+    guard: Option<Arc<dyn Guard>>,
 }
 
 impl Changes {
-    /// The change log of a schema.
+    /// The change log of a schema. Without a guard everybody sees the history of what happened in the own territories.
     #[must_use]
-    pub fn new(database: &Database, paths: TerritoryPaths) -> Self {
+    pub fn new(database: &Database, paths: TerritoryPaths, guard: Option<Arc<dyn Guard>>) -> Self {
         let page = format!(
             "select {COLUMNS} from {}.event where subject = $1 and version < $2 order by version desc limit $3",
             database.schema()
         );
-        Self { database: database.clone(), paths, page: page.leak() }
+        Self { database: database.clone(), paths, page: page.leak(), guard }
+    }
+
+    /// Refuses the history of what does not exist for the caller.
+    async fn check(&self, call: &Call, query: &Query) -> Result<(), Refusal> {
+        let seen = match &self.guard {
+            Some(guard) => guard.sees(call, &query.noun, query.id).await?,
+            None => true,
+        };
+        if seen { Ok(()) } else { Err(query.not_found()) }
     }
 
     #[expect(clippy::disallowed_methods, reason = "the statement carries the name of the service's schema")]
@@ -56,6 +77,8 @@ impl Changes {
 /// A checked request.
 struct Query {
     subject: String,
+    noun: String,
+    id: Uuid,
     before_version: i64,
     page_size: i64,
 }
@@ -65,32 +88,39 @@ impl TryFrom<ListChangesRequest> for Query {
 
     fn try_from(request: ListChangesRequest) -> Result<Self, Violations> {
         let mut violations = Violations::default();
-        if !is_subject(&request.subject) {
-            violations.push(
-                Violation::new("subject", ErrorReason::Format)
-                    .with("value", &request.subject)
-                    .with("expected", "<noun>/<UUID>"),
-            );
-        }
+        let parts = subject_parts(&request.subject).ok_or_else(|| {
+            Violation::new("subject", ErrorReason::Format)
+                .with("value", &request.subject)
+                .with("expected", "<noun>/<UUID>")
+        });
+        let parts = violations.keep(parts);
         let page_size = violations.keep(number("page_size", request.page_size, 0, i32::MAX)).unwrap_or_default();
         let page_size = if page_size == 0 { DEFAULT_PAGE_SIZE } else { page_size.min(MAX_PAGE_SIZE) };
         let before_version = page_token_version(&request.page_token, &request.subject)
             .ok_or_else(|| Violation::new("page_token", ErrorReason::PageTokenInvalid));
         let before_version = violations.keep(before_version).unwrap_or_default();
-        if violations.is_empty() {
-            Ok(Self { subject: request.subject, before_version, page_size: i64::from(page_size) })
-        } else {
-            Err(violations)
+        match parts.filter(|_| violations.is_empty()) {
+            Some((noun, id)) => {
+                let (noun, page_size) = (noun.to_owned(), i64::from(page_size));
+                Ok(Self { subject: request.subject, noun, id, before_version, page_size })
+            }
+            None => Err(violations),
         }
     }
 }
 
-/// True for `<noun>/<UUID>`.
-fn is_subject(subject: &str) -> bool {
-    subject.split_once('/').is_some_and(|(noun, id)| {
-        let is_noun = !noun.is_empty() && noun.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-        is_noun && id.len() == 36 && Uuid::try_parse(id).is_ok()
-    })
+impl Query {
+    fn not_found(&self) -> Refusal {
+        Refusal::not_found(&self.noun, self.id)
+    }
+}
+
+/// Noun and id of `<noun>/<UUID>`.
+fn subject_parts(subject: &str) -> Option<(&str, Uuid)> {
+    let (noun, id) = subject.split_once('/')?;
+    let is_noun = !noun.is_empty() && noun.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    let id = Uuid::try_parse(id).ok().filter(|_| id.len() == 36)?;
+    is_noun.then_some((noun, id))
 }
 
 fn page_token(subject: &str, version: i64) -> String {
@@ -115,6 +145,7 @@ impl ChangeService for Changes {
     ) -> Result<Response<ListChangesResponse>, Status> {
         let (call, request) = Call::open(request)?;
         let query = Query::try_from(request).map_err(Refusal::from)?;
+        self.check(&call, &query).await?;
         let scope = call.scope(&self.paths);
         let page_size = usize::try_from(query.page_size).unwrap_or_default();
         let mut before_version = query.before_version;
@@ -134,8 +165,7 @@ impl ChangeService for Changes {
             }
         };
         if changes.is_empty() && query.before_version == i64::MAX {
-            let (noun, id) = query.subject.split_once('/').unwrap_or_default();
-            return Err(Refusal::not_found(noun, id).into());
+            return Err(query.not_found().into());
         }
         Ok(Response::new(ListChangesResponse { changes, next_page_token }))
     }

@@ -12,7 +12,7 @@ mod outbox;
 mod reader;
 mod stored;
 
-pub use change::Changes;
+pub use change::{Changes, Guard};
 pub use feed::Feed;
 pub use follower::{FollowError, Follower};
 pub use outbox::{NewEvent, Outbox, Place};

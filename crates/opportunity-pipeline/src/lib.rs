@@ -2,6 +2,7 @@
 
 mod copies;
 mod error;
+mod history;
 mod opportunity;
 mod pipeline;
 mod place;

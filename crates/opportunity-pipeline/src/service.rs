@@ -12,6 +12,7 @@ use sqlx::migrate::Migrator;
 use tokio::net::TcpListener;
 
 use crate::copies::{self, CATALOG_TYPES, Copies, REGISTRY_TYPES, Upstream};
+use crate::history::History;
 use crate::opportunity::OpportunityRpc;
 use crate::{pipeline, place};
 
@@ -62,6 +63,7 @@ pub async fn serve(
     let copies = Copies::new(&foundation.database, directory.paths.clone(), registry, catalog);
     pipeline::ensure_standard(&resources).await.map_err(|error| Error::Assemble(error.into()))?;
     let mut services = Services::default();
+    let foundation = foundation.guarded_by(History::new(resources.clone()));
     services.add(OpportunityServiceServer::new(OpportunityRpc::new(resources, copies)));
     foundation.serve(&settings.service, NAME, &directory, services, listener, stop).await
 }

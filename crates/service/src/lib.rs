@@ -5,8 +5,10 @@ pub mod peers;
 mod program;
 pub mod territories;
 
+use std::sync::Arc;
+
 use guanxi_db::Database;
-use guanxi_events::{Changes, Feed, Reader};
+use guanxi_events::{Changes, Feed, Guard, Reader};
 use guanxi_grpc::{Services, Stopping};
 use guanxi_proto::events::v1::change_service_server::ChangeServiceServer;
 use guanxi_proto::events::v1::event_feed_service_server::EventFeedServiceServer;
@@ -64,6 +66,7 @@ pub struct Foundation {
     /// Says when the process is about to stop.
     pub stopping: Stopping,
     switch: watch::Sender<bool>,
+    guard: Option<Arc<dyn Guard>>,
 }
 
 impl Foundation {
@@ -77,13 +80,19 @@ impl Foundation {
         observe(&database, &reader);
         tokio::spawn(database.clone().keep_forgetting_requests());
         let (switch, stopping) = Stopping::switch();
-        Ok(Self { database, reader, stopping, switch })
+        Ok(Self { database, reader, stopping, switch, guard: None })
     }
 
     /// What the service's methods work with.
     #[must_use]
     pub fn resources(&self, directory: Directory) -> Resources {
         Resources::new(self.database.clone(), directory, self.stopping.clone())
+    }
+
+    /// Shows the history of a resource only to those whom a guard lets see it, beside what lies in their territories.
+    #[must_use]
+    pub fn guarded_by(self, guard: impl Guard) -> Self {
+        Self { guard: Some(Arc::new(guard)), ..self }
     }
 
     /// Serves the service's own methods, its feed and its changes until `stop` resolves. `name` is that of the service, for example
@@ -100,7 +109,7 @@ impl Foundation {
         let source = format!("{}/{name}", settings.cluster);
         let feed =
             Feed::new(self.reader, directory.paths.clone(), directory.followed.clone(), source, self.stopping.clone());
-        let changes = Changes::new(&self.database, directory.paths.clone());
+        let changes = Changes::new(&self.database, directory.paths.clone(), self.guard);
         services.add(EventFeedServiceServer::new(feed)).add(ChangeServiceServer::new(changes));
         let listener = match listener {
             Some(listener) => listener,

@@ -7,9 +7,11 @@ use guanxi_proto::opportunity_pipeline::v1::{self as pb, OpportunityChange};
 use guanxi_proto::r#type::v1::Money;
 use guanxi_resource::place;
 use rust_decimal::Decimal;
+use time::Date;
 
 use super::model::{
-    CloseReason, Competitor, FactorKind, Intent, KeySuccessFactor, Kind, Line, Opportunity, State, TeamMember, TeamRole,
+    CloseReason, Competitor, FactorKind, Intent, KeySuccessFactor, Kind, Line, Opportunity, StagePeriod, State,
+    TeamMember, TeamRole,
 };
 
 wire_enum!(Kind, pb::OpportunityKind, New, Expand, Renew, WinBack, Attack);
@@ -119,6 +121,22 @@ fn member(member: &TeamMember) -> pb::OpportunityTeamMember {
 fn factor(factor: &KeySuccessFactor) -> pb::KeySuccessFactor {
     let kind = pb::KeySuccessFactorKind::from(factor.kind).into();
     pb::KeySuccessFactor { text: factor.text.clone(), kind, met: factor.met }
+}
+
+/// A time in a stage on the wire.
+pub(super) fn stage_period(period: &StagePeriod, today: Date) -> pb::StagePeriod {
+    pb::StagePeriod {
+        number: period.number,
+        stage_code: period.stage_code.clone(),
+        enter_date: day::wire(period.enter_date),
+        leave_date: day::wire(period.leave_date),
+        days: period.days(today).and_then(|days| i32::try_from(days).ok()),
+        enter_time: Some(timestamp(period.enter_time)),
+        leave_time: period.leave_time.map(timestamp),
+        reason: period.reason.clone(),
+        actor: period.actor.clone(),
+        imported: period.imported,
+    }
 }
 
 /// The event of a change without a reason.

@@ -22,6 +22,18 @@ pub(crate) enum State {
     Suspended,
 }
 
+impl State {
+    /// The name in refusals.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Open => "OPEN",
+            Self::Won => "WON",
+            Self::Lost => "LOST",
+            Self::Suspended => "SUSPENDED",
+        }
+    }
+}
+
 /// What kind of sale it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, sqlx::Type)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -170,6 +182,28 @@ pub(crate) struct Opportunity {
     pub(crate) delete_time: Option<OffsetDateTime>,
 }
 
+/// A time that an opportunity spent in a stage; its fields are columns.
+#[derive(Clone, Debug)]
+pub(crate) struct StagePeriod {
+    pub(crate) number: i32,
+    pub(crate) stage_code: String,
+    pub(crate) enter_date: Option<Date>,
+    pub(crate) leave_date: Option<Date>,
+    pub(crate) enter_time: OffsetDateTime,
+    pub(crate) leave_time: Option<OffsetDateTime>,
+    pub(crate) reason: String,
+    pub(crate) actor: String,
+    pub(crate) imported: bool,
+}
+
+impl StagePeriod {
+    /// Whole days in the stage, of the present one until today; `None` where a day is not known.
+    pub(crate) fn days(&self, today: Date) -> Option<i64> {
+        let until = if self.leave_time.is_none() { Some(today) } else { self.leave_date };
+        Some((until? - self.enter_date?).whole_days())
+    }
+}
+
 /// Who answers for something, and where that lies.
 #[derive(Clone, Debug)]
 pub(crate) struct Placing {
@@ -266,21 +300,24 @@ impl Deletable for Opportunity {
 }
 
 #[cfg(test)]
-mod tests {
-    use time::macros::date;
-
-    use super::*;
-
-    /// An opportunity of somebody somewhere.
-    fn opportunity() -> Opportunity {
+impl Opportunity {
+    /// An opportunity of somebody somewhere, open since 2026-03-01.
+    pub(super) fn sample() -> Self {
         let placing = Placing {
             owner_id: Uuid::nil(),
             owner_employee_number: "E2".to_owned(),
             territory_code: "CN".to_owned(),
             territory_path: "CN/".to_owned(),
         };
-        Opportunity::blank(Uuid::nil(), placing, date!(2026 - 03 - 01), OffsetDateTime::UNIX_EPOCH)
+        Self::blank(Uuid::nil(), placing, time::macros::date!(2026 - 03 - 01), OffsetDateTime::UNIX_EPOCH)
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::date;
+
+    use super::*;
 
     #[test]
     fn its_value_is_the_amount_that_people_say_else_that_of_its_lines() {
@@ -291,12 +328,36 @@ mod tests {
             term_months: 0,
             list_amount: list_amount.map(Decimal::from),
         };
-        let mut deal = Opportunity { currency_code: Some("CNY".to_owned()), ..opportunity() };
+        let mut deal = Opportunity { currency_code: Some("CNY".to_owned()), ..Opportunity::sample() };
         assert_eq!((deal.clone().settled().value(), deal.clone().settled().currency_code), (None, None));
         deal.lines = Json(vec![line(Some(10)), line(None), line(Some(5))]);
         let deal = deal.settled();
         assert_eq!((deal.value(), deal.currency_code.as_deref()), (Some(Decimal::from(15)), Some("CNY")));
         assert_eq!(Opportunity { amount: Some(Decimal::ONE), ..deal }.value(), Some(Decimal::ONE));
+    }
+
+    #[test]
+    fn days_in_a_stage_are_counted_between_days_that_are_known() {
+        let (first, later, now) = (date!(2026 - 03 - 01), date!(2026 - 03 - 11), OffsetDateTime::UNIX_EPOCH);
+        let period = |enter_date, leave_date, leave_time| StagePeriod {
+            number: 1,
+            stage_code: "SOLUTION".to_owned(),
+            enter_date,
+            leave_date,
+            enter_time: now,
+            leave_time,
+            reason: String::new(),
+            actor: "E1".to_owned(),
+            imported: false,
+        };
+        for (period, days) in [
+            (period(Some(first), None, None), Some(10)),
+            (period(Some(first), Some(first), Some(now)), Some(0)),
+            (period(Some(first), None, Some(now)), None),
+            (period(None, Some(later), Some(now)), None),
+        ] {
+            assert_eq!(period.days(later), days, "{period:?}");
+        }
     }
 
     #[test]
@@ -307,6 +368,6 @@ mod tests {
             role,
         };
         let team = vec![member("E1", TeamRole::ProductManager), member("E2", TeamRole::SupportManager)];
-        assert_eq!(Opportunity { team: Json(team), ..opportunity() }.settled().seen_by, ["E1", "E2"]);
+        assert_eq!(Opportunity { team: Json(team), ..Opportunity::sample() }.settled().seen_by, ["E1", "E2"]);
     }
 }

@@ -295,7 +295,7 @@ fn factor(field: &str, sent: &pb::KeySuccessFactor) -> Result<KeySuccessFactor, 
 }
 
 /// The code of a territory.
-fn territory_code(field: &str, value: &str) -> Result<String, Violation> {
+pub(super) fn territory_code(field: &str, value: &str) -> Result<String, Violation> {
     match code(field, value)? {
         code if code.len() <= 32 && !code.contains('-') => Ok(code),
         _ => Err(Violation::new(field, Shared::Format)

@@ -9,7 +9,10 @@ use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
 use super::convert;
-use super::model::{CloseReason, Competitor, Intent, KeySuccessFactor, Kind, Line, Opportunity, State, TeamMember};
+use super::criteria::Facts;
+use super::model::{
+    CloseReason, Competitor, Intent, KeySuccessFactor, Kind, Line, Opportunity, StagePeriod, State, TeamMember,
+};
 use crate::pipeline::ForecastCategory;
 
 impl Noun for Opportunity {
@@ -115,19 +118,20 @@ pub(crate) async fn enter_stage(
     opportunity_id: Uuid,
     entry: &Entry<'_>,
 ) -> Result<(), Error> {
-    let last = sqlx::query_scalar!(
+    sqlx::query_scalar!(
         "update opportunity_pipeline.stage_period set leave_date = $2, leave_time = $3 \
          where opportunity_id = $1 and leave_time is null returning number",
         opportunity_id,
         entry.date,
         entry.now,
-    );
-    let last = last.fetch_optional(&mut *connection).await?.unwrap_or_default();
+    )
+    .fetch_optional(&mut *connection)
+    .await?;
     sqlx::query_scalar!(
         "insert into opportunity_pipeline.stage_period (opportunity_id, number, stage_code, enter_date, enter_time, reason, actor, \
-         imported) values ($1, $2, $3, $4, $5, $6, $7, false) returning number",
+         imported) select $1, coalesce(max(number), 0) + 1, $2, $3, $4, $5, $6, false \
+         from opportunity_pipeline.stage_period where opportunity_id = $1 returning number",
         opportunity_id,
-        last + 1,
         entry.stage_code,
         entry.date,
         entry.now,
@@ -137,4 +141,70 @@ pub(crate) async fn enter_stage(
     .fetch_one(connection)
     .await?;
     Ok(())
+}
+
+/// The latest times of an opportunity in stages, the latest first.
+pub(super) async fn stage_periods(
+    connection: &mut PgConnection,
+    opportunity_id: Uuid,
+    count: i64,
+) -> Result<Vec<StagePeriod>, Error> {
+    let periods = sqlx::query_as!(
+        StagePeriod,
+        "select number, stage_code, enter_date, leave_date, enter_time, leave_time, reason, actor, imported \
+         from opportunity_pipeline.stage_period where opportunity_id = $1 order by number desc limit $2",
+        opportunity_id,
+        count,
+    );
+    Ok(periods.fetch_all(connection).await?)
+}
+
+/// What exit criteria ask of the needs and quotes of an opportunity.
+pub(super) async fn facts(connection: &mut PgConnection, opportunity_id: Uuid) -> Result<Facts, Error> {
+    let facts = sqlx::query_as!(
+        Facts,
+        r#"select needs_hypothesised as "needs_hypothesised!", needs_verified as "needs_verified!",
+            needs_evaluated as "needs_evaluated!", quotes_waiting as "quotes_waiting!", quotes_approved as "quotes_approved!",
+            quotes_accepted as "quotes_accepted!"
+        from (select count(*) filter (where state = 'HYPOTHESIS') as needs_hypothesised,
+            count(*) filter (where state = 'VERIFIED') as needs_verified,
+            count(*) filter (where state = 'EVALUATED') as needs_evaluated
+            from opportunity_pipeline.need where opportunity_id = $1 and delete_time is null) needs
+        cross join (select count(*) filter (where state = 'WAITING') as quotes_waiting,
+            count(*) filter (where state = 'APPROVED') as quotes_approved,
+            count(*) filter (where state = 'ACCEPTED') as quotes_accepted
+            from opportunity_pipeline.quote where opportunity_id = $1) quotes"#,
+        opportunity_id,
+    );
+    Ok(facts.fetch_one(connection).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use guanxi_db::Database;
+    use guanxi_test_support::TestDatabase;
+
+    use super::*;
+    use crate::place::re_path;
+
+    /// An opportunity that lies at a path.
+    fn at(number: u128, territory_path: &str) -> Opportunity {
+        Opportunity { id: Uuid::from_u128(number), territory_path: territory_path.to_owned(), ..Opportunity::sample() }
+    }
+
+    #[tokio::test]
+    async fn opportunities_go_along_when_their_territory_moves() {
+        let database = TestDatabase::create(crate::SCHEMA, &crate::MIGRATOR).await;
+        let database = Database::connect(&database.settings(), crate::SCHEMA).await.unwrap();
+        let mut transaction = database.begin().await.unwrap();
+        let deleted = Opportunity { delete_time: Some(OffsetDateTime::UNIX_EPOCH), ..at(3, "CN/44/03/05/") };
+        for opportunity in [at(1, "CN/44/03/"), at(2, "CN/44/"), deleted, at(4, "CN/44/030/")] {
+            Opportunity::save(&mut transaction, &opportunity).await.unwrap();
+        }
+        re_path(&mut transaction, "CN/44/03/", "CN/33/03/").await.unwrap();
+        for (number, path) in [(1, "CN/33/03/"), (2, "CN/44/"), (3, "CN/33/03/05/"), (4, "CN/44/030/")] {
+            let moved = Opportunity::find(&mut transaction, Uuid::from_u128(number)).await.unwrap().unwrap();
+            assert_eq!(moved.territory_path, path);
+        }
+    }
 }

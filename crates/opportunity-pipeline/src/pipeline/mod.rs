@@ -6,5 +6,5 @@ mod model;
 mod standard;
 pub(crate) mod store;
 
-pub(crate) use model::ForecastCategory;
+pub(crate) use model::{ExitCriterion, ForecastCategory, Stage, StageKind};
 pub(crate) use standard::{STANDARD, ensure as ensure_standard};

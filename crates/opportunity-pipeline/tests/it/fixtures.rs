@@ -5,11 +5,12 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use guanxi_proto::opportunity_pipeline::v1::Opportunity;
 use guanxi_test_support::contract::change::Answer;
 use guanxi_test_support::contract::{Fixture, INSIDE, Outside, Place, Subject, fixture};
 use serde_json::{Value as Json, json};
 
-use crate::support::{Service, opportunity, owner_at};
+use crate::support::{PLAIN, Service, opportunity, owner_at};
 use crate::wire::{self, Caller};
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -23,6 +24,16 @@ pub(crate) enum Need {
     Opportunity,
     /// A deleted opportunity.
     DeletedOpportunity,
+    /// An open opportunity in the first stage of a pipeline that asks for nothing.
+    PlainOpportunity,
+    /// An opportunity in its last open stage, with an account and a value.
+    RipeOpportunity,
+    /// A won opportunity.
+    WonOpportunity,
+    /// A lost opportunity.
+    LostOpportunity,
+    /// A suspended opportunity.
+    SuspendedOpportunity,
 }
 
 impl Need {
@@ -35,8 +46,30 @@ impl Need {
                 let id = Box::pin(Need::Opportunity.fresh(service, place)).await;
                 made(service, "OpportunityService/DeleteOpportunity", json!({"id": id})).await
             }
+            Need::PlainOpportunity => {
+                let plain = Opportunity { pipeline_code: PLAIN.to_owned(), ..opportunity(&code, place) };
+                service.opportunity(plain).await.unwrap().id
+            }
+            Need::RipeOpportunity => service.ripe(&code, place).await.id,
+            Need::WonOpportunity => {
+                let id = Box::pin(Need::RipeOpportunity.fresh(service, place)).await;
+                made(service, "OpportunityService/WinOpportunity", closing(&id)).await
+            }
+            Need::LostOpportunity => {
+                let id = Box::pin(Need::Opportunity.fresh(service, place)).await;
+                made(service, "OpportunityService/LoseOpportunity", closing(&id)).await
+            }
+            Need::SuspendedOpportunity => {
+                let id = Box::pin(Need::Opportunity.fresh(service, place)).await;
+                made(service, "OpportunityService/SuspendOpportunity", json!({"id": id, "reason": "等"})).await
+            }
         }
     }
+}
+
+/// A win or a loss.
+fn closing(id: &str) -> Json {
+    json!({"id": id, "closeReason": "CLOSE_REASON_PRICE", "reason": "价格"})
 }
 
 /// Changes something, and gives the id of what it is.
@@ -109,6 +142,38 @@ pub(crate) const FIXTURES: &[Fixture<Need>] = &[
         Need::DeletedOpportunity,
         Outside::NotFound,
         |_, id| json!({"id": id}),
+    ),
+    fixture(
+        "OpportunityService/AdvanceOpportunity",
+        Need::PlainOpportunity,
+        Outside::NotFound,
+        |_, id| json!({"id": id}),
+    ),
+    fixture("OpportunityService/WinOpportunity", Need::RipeOpportunity, Outside::NotFound, |_, id| closing(id)),
+    fixture("OpportunityService/LoseOpportunity", Need::Opportunity, Outside::NotFound, |_, id| closing(id)),
+    fixture(
+        "OpportunityService/SuspendOpportunity",
+        Need::Opportunity,
+        Outside::NotFound,
+        |_, id| json!({"id": id, "reason": "等"}),
+    ),
+    fixture(
+        "OpportunityService/ReopenOpportunity",
+        Need::LostOpportunity,
+        Outside::NotFound,
+        |_, id| json!({"id": id, "reason": "回来了"}),
+    ),
+    fixture(
+        "OpportunityService/ReassignOpportunity",
+        Need::Opportunity,
+        Outside::NotFound,
+        |place, id| json!({"id": id, "territoryCode": place.city, "reason": "划转"}),
+    ),
+    fixture(
+        "OpportunityService/ListStagePeriods",
+        Need::Opportunity,
+        Outside::NotFound,
+        |_, id| json!({"opportunityId": id}),
     ),
     fixture("EventFeedService/Follow", Need::Code, Outside::Same, |_, _| json!({})),
     fixture("EventFeedService/GetFeedHead", Need::Code, Outside::Same, |_, _| json!({})),

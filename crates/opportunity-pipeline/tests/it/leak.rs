@@ -22,7 +22,13 @@ impl World {
     async fn start() -> Self {
         let service = <Service as Subject>::start().await;
         let (mut inside, mut outside) = (Vec::new(), Vec::new());
-        for need in [Need::Opportunity, Need::DeletedOpportunity] {
+        for need in [
+            Need::Opportunity,
+            Need::DeletedOpportunity,
+            Need::WonOpportunity,
+            Need::LostOpportunity,
+            Need::SuspendedOpportunity,
+        ] {
             inside.push((need, need.fresh(&service, INSIDE).await));
             outside.push(need.fresh(&service, OUTSIDE).await);
         }
@@ -44,6 +50,12 @@ impl World {
         vec![
             ("OpportunityService/GetOpportunity", gets(Need::Opportunity, Need::DeletedOpportunity)),
             ("OpportunityService/ListOpportunities", lists()),
+            (
+                "OpportunityService/ListStagePeriods",
+                [Need::Opportunity, Need::DeletedOpportunity, Need::WonOpportunity, Need::LostOpportunity]
+                    .map(|need| json!({"opportunityId": id(need)}))
+                    .to_vec(),
+            ),
             (
                 "EventFeedService/Follow",
                 vec![json!({}), json!({"types": ["guanxi.opportunity_pipeline.v1.opportunity.*"]})],

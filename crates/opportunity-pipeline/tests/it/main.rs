@@ -2,8 +2,11 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
 mod fixtures;
+mod history;
 mod leak;
 mod opportunity;
+mod opportunity_race;
+mod opportunity_stage;
 mod reasons;
 mod support;
 

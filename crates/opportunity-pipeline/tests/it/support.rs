@@ -10,6 +10,7 @@ use guanxi_test_support::contract::{INSIDE, OUTSIDE, Place};
 use guanxi_test_support::{Keys, Running, Served, TestDatabase, rows};
 pub(crate) use guanxi_test_support::{reason, violations, with_token as with};
 use prost_types::FieldMask;
+use serde_json::json;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
@@ -23,6 +24,9 @@ pub(crate) const DEPARTED: &str = "01990000-0000-7000-8000-000000004000";
 pub(crate) const ACCOUNT: &str = "01990000-0000-7000-8000-00000000a000";
 pub(crate) const ACCOUNT_OUTSIDE: &str = "01990000-0000-7000-8000-00000000b000";
 pub(crate) const ACCOUNT_DELETED: &str = "01990000-0000-7000-8000-00000000c000";
+
+/// Code of a pipeline whose stages ask for nothing: FIRST, SECOND and THIRD are open, SIGNED and DONE won, GONE lost.
+pub(crate) const PLAIN: &str = "PLAIN";
 
 /// A running service with a small tree of territories and copies. It stops when it is dropped.
 pub(crate) struct Service(Served);
@@ -91,6 +95,8 @@ impl Service {
             let into = "price (id, offering_code, charge_kind, currency_code, amount, per_unit, valid_from_date, deleted, version)";
             insert(into, row).await;
         }
+        insert("pipeline (id, code, name_zh, stages, version, create_time, update_time)", pipeline_row(PLAIN, &[]))
+            .await;
         Self(Served::new(database, Keys::new(), serve))
     }
 
@@ -106,6 +112,28 @@ impl Service {
     pub(crate) async fn opportunity(&self, opportunity: Opportunity) -> Result<Opportunity, Status> {
         let request = CreateOpportunityRequest { opportunity: Some(opportunity), request_id: String::new() };
         Ok(self.opportunities().create_opportunity(self.as_admin(request)).await?.into_inner().opportunity.unwrap())
+    }
+
+    /// An opportunity of the plain pipeline in its third and last open stage, with an account of its place and a value.
+    pub(crate) async fn ripe(&self, title: &str, place: Place) -> Opportunity {
+        let account_id = if place == INSIDE { ACCOUNT } else { ACCOUNT_OUTSIDE };
+        let ripe = Opportunity {
+            account_id: account_id.to_owned(),
+            amount: Some(money("1000", "CNY")),
+            pipeline_code: PLAIN.to_owned(),
+            ..opportunity(title, place)
+        };
+        let ripe = self.opportunity(ripe).await.unwrap();
+        self.advance(&ripe.id, "").await.unwrap();
+        self.advance(&ripe.id, "").await.unwrap()
+    }
+
+    /// Advances an opportunity without a reason.
+    pub(crate) async fn advance(&self, id: &str, stage_code: &str) -> Result<Opportunity, Status> {
+        let request =
+            AdvanceOpportunityRequest { id: id.to_owned(), stage_code: stage_code.to_owned(), ..Default::default() };
+        let advanced = self.opportunities().advance_opportunity(self.as_admin(request)).await?;
+        Ok(advanced.into_inner().opportunity.unwrap())
     }
 
     pub(crate) async fn update(&self, opportunity: Opportunity, paths: &[&str]) -> Result<Opportunity, Status> {
@@ -126,6 +154,24 @@ pub(crate) fn serve(database_url: String, keys: &Keys, max_calls: u16) -> Runnin
     let peers = guanxi_service::peers::Settings::default();
     let settings = opportunity_pipeline::Settings { service, peers, product_catalog: None };
     Running::start(async move |listener, stop| Ok(opportunity_pipeline::serve(&settings, Some(listener), stop).await?))
+}
+
+/// The row of a pipeline like the plain one, whose first stage asks for something.
+pub(crate) fn pipeline_row(code: &str, criteria: &[&str]) -> String {
+    let stage = |code: &str, kind: &str, percent: i32, criteria: &[&str]| {
+        let category = if kind == "OPEN" { json!("PIPELINE") } else { json!(null) };
+        json!({"code": code, "name_zh": code, "name_en": null, "kind": kind, "probability_percent": percent,
+            "exit_criteria": criteria, "forecast_category": category})
+    };
+    let stages = json!([
+        stage("FIRST", "OPEN", 10, criteria),
+        stage("SECOND", "OPEN", 20, &[]),
+        stage("THIRD", "OPEN", 30, &[]),
+        stage("SIGNED", "WON", 100, &[]),
+        stage("DONE", "WON", 100, &[]),
+        stage("GONE", "LOST", 0, &[]),
+    ]);
+    format!("gen_random_uuid(), '{code}', '{code}', '{stages}', 1, now(), now()")
 }
 
 /// An opportunity of E1000, or of E2000 outside, with nothing else.

@@ -9,12 +9,14 @@ use prost_reflect::prost_types::method_options::IdempotencyLevel;
 use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor};
 
 /// Lists without pages: what they list is bounded by what it is.
-const WITHOUT_PAGES: [&str; 3] = [
+const WITHOUT_PAGES: [&str; 4] = [
     // The levels and the roles are a handful.
     "guanxi.client_registry.v1.TerritoryService.ListTerritoryLevels",
     "guanxi.auth.v1.IdentityService.ListRoles",
     // At most 1,000, and few have ten.
     "guanxi.client_registry.v1.AccountService.ListAccountTierPeriods",
+    // At most 1,000, and few have twenty.
+    "guanxi.opportunity_pipeline.v1.OpportunityService.ListStagePeriods",
 ];
 
 /// Amounts without a currency of their own: a price names one for all of its rates.
