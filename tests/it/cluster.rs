@@ -22,6 +22,8 @@ pub(crate) const REGISTRY: &str = "client-registry";
 pub(crate) const CATALOG: &str = "product-catalog";
 pub(crate) const PIPELINE: &str = "opportunity-pipeline";
 
+const DATABASE_URL: &str = "GUANXI_DATABASE_URL";
+
 /// A cluster whose processes are killed when it is dropped.
 pub(crate) struct Cluster {
     pub(crate) registry: Service,
@@ -49,16 +51,31 @@ impl Service {
         let path = |path: &Path| path.to_str().unwrap().to_owned();
         let settings = vec![
             ("GUANXI_JWKS", path(&keys.jwks())),
-            ("GUANXI_DATABASE_URL", database.service_url()),
+            (DATABASE_URL, database.service_url()),
             ("GUANXI_SERVICE_KEY", path(&key)),
         ];
         Self { name, address: free_address(), database, key, log, settings, process: None }
     }
 
     /// Has it call another service.
-    fn know(mut self, variable: &'static str, other: &Self) -> Self {
+    pub(crate) fn know(mut self, variable: &'static str, other: &Self) -> Self {
         self.settings.push((variable, other.url()));
         self
+    }
+
+    /// Has it call a service no longer.
+    pub(crate) fn without(mut self, variable: &str) -> Self {
+        self.settings.retain(|(name, _)| *name != variable);
+        self
+    }
+
+    /// The same service over another database, at another address.
+    pub(crate) fn beside(&self, database: TestDatabase) -> Self {
+        let mut settings = self.settings.clone();
+        settings.retain(|(name, _)| *name != DATABASE_URL);
+        settings.push((DATABASE_URL, database.service_url()));
+        let (name, key, log) = (self.name, self.key.clone(), self.log.clone());
+        Self { name, address: free_address(), database, key, log, settings, process: None }
     }
 
     pub(crate) fn url(&self) -> String {

@@ -39,6 +39,20 @@ async fn an_account_gets_a_manager_and_a_quote_across_two_services() {
 }
 
 #[tokio::test]
+async fn an_agent_opens_a_deal_that_the_supervisor_sees() {
+    let cluster = Cluster::start().await;
+    let said = run(Command::new("python3")
+        .arg(format!("{MEMBER}/python/pipeline.py"))
+        .args([&cluster.registry, &cluster.catalog, &cluster.pipeline].map(|service| service.address.to_string()))
+        .arg(cluster.token(Role::Administrator, "*"))
+        .arg(cluster.token_of("E7", Role::AccountManager, "440000"))
+        .arg(cluster.token_of("E9", Role::Supervisor, "440000"))
+        .arg(cluster.token_of("E8", Role::AccountManager, "440000"))
+        .env("PYTHONPATH", tools()));
+    assert!(said.contains("done"), "{said}");
+}
+
+#[tokio::test]
 async fn buf_curl_works_from_reflection_alone() {
     let cluster = Cluster::start().await;
     let said = run(Command::new(tools().join("bin/buf"))

@@ -2,9 +2,12 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
 mod cluster;
+mod deals;
 mod follower;
 mod foreign_clients;
+mod market;
 mod on_behalf;
+mod pipeline_copy;
 mod process;
 mod random;
 mod territory_copy;

@@ -20,6 +20,8 @@ use tokio::sync::watch;
 
 use crate::CLIENT_REGISTRY;
 
+/// What the subjects of territories begin with.
+const NOUN: &str = "territory/";
 const TYPES: [&str; 1] = ["guanxi.client_registry.v1.territory.*"];
 /// How long to wait after the copy could not be read.
 const RETRY: Duration = Duration::from_secs(1);
@@ -55,9 +57,9 @@ pub async fn start(
     if let Some(registry) = registry {
         let (others, take) = beside.take.unzip();
         let types = [&TYPES, others.unwrap_or_default()].concat();
-        let follower = Follower::new(database, CLIENT_REGISTRY, registry, &types);
+        let mut follower = Follower::new(database, CLIENT_REGISTRY, registry, &types);
         position = follower.position();
-        tokio::spawn(copy.keep_loading(database.clone(), paths.clone(), follower.changes()));
+        tokio::spawn(copy.keep_loading(database.clone(), paths.clone(), follower.changes_of(NOUN)));
         tokio::spawn(follower.follow(async move |transaction, events| {
             copy.apply(transaction, events).await?;
             match take {
@@ -133,7 +135,7 @@ impl Copy {
     /// subtree by a statement of its own, and in `named` what is not written yet. Events that were taken in before change nothing in
     /// the end: each territory goes once more the way that it went.
     async fn apply(self, connection: &mut PgConnection, events: &[Event]) -> Result<(), FollowError> {
-        let events = events.iter().filter(|event| event.subject.starts_with("territory/"));
+        let events = events.iter().filter(|event| event.subject.starts_with(NOUN));
         let changes = events.clone().map(read).collect::<Result<Vec<_>, _>>()?;
         let mut named = self.named(connection, &changes).await?;
         let mut touched = BTreeSet::new();

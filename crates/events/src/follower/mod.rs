@@ -86,6 +86,8 @@ pub struct Follower {
     source: &'static str,
     peer: Peer,
     types: Vec<String>,
+    /// What the subjects begin with whose events `changes` tells of.
+    noun: &'static str,
     statements: Statements,
     progress: Progress,
 }
@@ -129,6 +131,7 @@ impl Follower {
             source,
             peer,
             types: types.iter().map(|&kind| kind.to_owned()).collect(),
+            noun: "",
             statements: Statements::of(database.schema()),
             progress: Progress::observed(source),
         }
@@ -140,9 +143,11 @@ impl Follower {
         self.progress.position.subscribe()
     }
 
-    /// A view that changes whenever what is derived may have changed, by whichever process: after events, and when a stream begins.
+    /// A view that changes whenever what is derived from a noun may have changed, by whichever process: after its events, and when a
+    /// stream begins. `noun` is what their subjects begin with, for example `territory/`.
     #[must_use]
-    pub fn changes(&self) -> watch::Receiver<i64> {
+    pub fn changes_of(&mut self, noun: &'static str) -> watch::Receiver<i64> {
+        self.noun = noun;
         self.progress.changes.subscribe()
     }
 
@@ -206,8 +211,9 @@ impl Follower {
         let end = batch.gather(first, stream);
         at.heard = true;
         at.checked = batch.checked;
-        let brought = !batch.events.is_empty();
-        if brought {
+        // Before those are left out that another process took in: what it made of them is new here too.
+        let changed = batch.events.iter().any(|event| event.subject.starts_with(self.noun));
+        if !batch.events.is_empty() {
             let mut transaction = self.database.begin().await?;
             at.stored = self.lock(&mut transaction, at.stored).await?;
             batch.events.retain(|event| event.position > at.stored);
@@ -216,7 +222,7 @@ impl Follower {
             }
             self.store(transaction, at).await?;
         }
-        self.progress.advance(at.checked, brought);
+        self.progress.advance(at.checked, changed);
         end
     }
 

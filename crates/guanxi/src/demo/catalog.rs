@@ -14,8 +14,7 @@ use tonic::{Code, Response, Status};
 use tonic_types::StatusExt as _;
 
 use super::{Loader, offerings};
-use crate::import::request;
-use crate::wording::{Failure, Language};
+use crate::wording::Failure;
 
 impl Loader {
     /// Brings in what is missing of the price book; counts what is sold.
@@ -76,10 +75,6 @@ impl Loader {
             }
         }
         Ok(())
-    }
-
-    fn ask<T>(&self, message: T) -> Result<tonic::Request<T>, Failure> {
-        request(message, &self.token, Language::English)
     }
 }
 

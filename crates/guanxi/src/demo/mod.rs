@@ -4,6 +4,8 @@ mod accounts;
 mod catalog;
 mod managers;
 mod offerings;
+mod opportunities;
+mod pipeline;
 mod places;
 mod random;
 mod trades;
@@ -30,8 +32,9 @@ use tonic::Code;
 use tonic::transport::Channel;
 use uuid::Uuid;
 
-use crate::cluster;
+use crate::cluster::{self, Place};
 use crate::import::{Accounts, Courier, Item, Noun, Tally, Territories, request};
+use crate::service::Service;
 use crate::terminal::Step;
 use crate::wording::{Failure, Language};
 use accounts::{Plan, SYSTEM};
@@ -43,9 +46,10 @@ const BATCH: usize = 500;
 const ONE_VACANT_IN: usize = 20;
 
 /// Loads the data of a seed. What is there already stays as it is, so loading twice does no harm.
-pub(crate) async fn load(endpoint: &str, catalog: &str, token: &str, seed: u64) -> Result<(), Box<dyn Error>> {
+pub(crate) async fn load(place: &Place, token: &str, seed: u64) -> Result<(), Box<dyn Error>> {
     let step = Step::begin("Demo data");
-    let loader = Loader { channel: cluster::connect(endpoint).await?, token: Arc::from(token), seed };
+    let connect = async |service| cluster::connect(&place.endpoint(service)).await;
+    let loader = Loader { channel: connect(Service::ClientRegistry).await?, token: Arc::from(token), seed };
     let territories = places::territories();
     step.note(&format!("{} territories", territories.len()));
     let rows = territories
@@ -61,10 +65,13 @@ pub(crate) async fn load(endpoint: &str, catalog: &str, token: &str, seed: u64) 
     step.note("tiers, assignments and states");
     let (tiers, states) = loader.settle(&plans, &managers).await?;
     step.note("offerings and prices");
-    let offerings = loader.sell(&cluster::connect(catalog).await?).await?;
+    let offerings = loader.sell(&connect(Service::ProductCatalog).await?).await?;
+    step.note("opportunities");
+    let opportunities = loader.deal(&connect(Service::OpportunityPipeline).await?, &plans, &managers).await?;
     let (accounts, managers) = (plans.len(), managers.len());
     step.done(&format!(
-        "of seed {seed} is there: {managers} managers, {accounts} accounts, {tiers} tiers set, {states} activated, {offerings} offerings"
+        "of seed {seed} is there: {managers} managers, {accounts} accounts, {tiers} tiers set, {states} activated, \
+         {offerings} offerings, {opportunities} opportunities"
     ));
     Ok(())
 }
@@ -222,6 +229,10 @@ impl Loader {
             }
         }
         Ok(known)
+    }
+
+    fn ask<T>(&self, message: T) -> Result<tonic::Request<T>, Failure> {
+        request(message, &self.token, Language::English)
     }
 
     /// An id that follows from the seed (a UUID of version 8, RFC 9562): what is asked for again is the same request.

@@ -20,7 +20,7 @@ use self::folder::{Folder, LOOK};
 use self::process::Process;
 use crate::cluster::{PORT_BASE, Place};
 use crate::running::Running;
-use crate::service::{SERVICES, Service};
+use crate::service::SERVICES;
 use crate::terminal::{Step, remark};
 
 pub(crate) use self::folder::password_file;
@@ -38,7 +38,7 @@ const SEED: u64 = 20_260_101;
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Fill the cluster with believable accounts (演示数据); harmless when they are there already
+    /// Fill the cluster with believable accounts, offerings and opportunities (演示数据); harmless when they are there already
     #[arg(long)]
     demo: bool,
     /// Administrator's URL of a Postgres of your own, 15 or newer, for example postgres://admin:secret@db:5432/postgres;
@@ -125,11 +125,9 @@ impl Cluster {
         }
         self.announce(&place, &database_url)?;
         if arguments.demo {
-            let (registry, catalog) =
-                (place.endpoint(Service::ClientRegistry), place.endpoint(Service::ProductCatalog));
             let token = place.token(time::Duration::HOUR)?;
             tokio::select! {
-                loaded = crate::demo::load(&registry, &catalog, &token, SEED) => loaded?,
+                loaded = crate::demo::load(&place, &token, SEED) => loaded?,
                 died = self.death() => return Err(died.into()),
             }
         }

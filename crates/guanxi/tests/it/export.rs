@@ -4,9 +4,11 @@ use std::fs;
 
 use guanxi_proto::client_registry::v1::ListVacantAccountsRequest;
 use guanxi_proto::client_registry::v1::vacancy_service_client::VacancyServiceClient;
+use guanxi_proto::opportunity_pipeline::v1::ListOpportunitiesRequest;
+use guanxi_proto::opportunity_pipeline::v1::opportunity_service_client::OpportunityServiceClient;
 
 use crate::registry::{Registry, gb18030};
-use crate::support::{Place, Up, channel, request};
+use crate::support::{Place, Up, channel, channel_to, request};
 
 const ACCOUNTS: &str = "\
 legal_name,aliases,credit_code,external_ids,parent_external_id,territory_code,employee_count,registered_capital.amount,registered_capital.currency_code,tax_rank,public_sector,legal_representative,tags,attributes
@@ -58,10 +60,11 @@ async fn what_is_exported_comes_back_unchanged() {
 #[tokio::test]
 async fn the_demo_is_the_same_everywhere_and_harmless_when_it_comes_again() {
     let places = [Place::new("demo-one"), Place::new("demo-two")];
-    let (mut exports, mut vacancies) = (Vec::new(), Vec::new());
+    let (mut exports, mut vacancies, mut opportunities) = (Vec::new(), Vec::new(), Vec::new());
     for place in &places {
         let up = Up::start_demo(place).await;
         vacancies.push(vacant(place).await);
+        opportunities.push(deals(place).await);
         exports.push(["territory", "account"].map(|noun| exported(place, noun, &[])));
         if exports.len() == 1 {
             let full = exported(place, "account", &["--full"]);
@@ -74,9 +77,12 @@ async fn the_demo_is_the_same_everywhere_and_harmless_when_it_comes_again() {
             let _again = Up::start_demo(place).await;
             assert_eq!(exported(place, "account", &["--full"]), full);
             assert_eq!(vacant(place).await, vacancies[0]);
+            assert_eq!(deals(place).await, opportunities[0]);
         }
     }
     assert_eq!(exports[0], exports[1]);
+    assert_eq!(opportunities[0], opportunities[1]);
+    assert!((250..350).contains(&opportunities[0].len()), "{}", opportunities[0].len());
     // Somebody looks after most customers; of the few others some are late.
     assert_eq!(vacancies[0], vacancies[1]);
     let overdue = vacancies[0].iter().filter(|(_, overdue)| *overdue).count();
@@ -102,6 +108,21 @@ async fn vacant(place: &Place) -> Vec<(String, bool)> {
     let mut names: Vec<_> = accounts.map(|account| (account.legal_name, account.overdue)).collect();
     names.sort();
     names
+}
+
+/// Titles, values and owners of the opportunities.
+async fn deals(place: &Place) -> Vec<(String, String, String)> {
+    let token = place.token("operator", "administrator", "*");
+    let mut client = OpportunityServiceClient::new(channel_to(place, 2).await);
+    let message = ListOpportunitiesRequest { page_size: 1_000, ..Default::default() };
+    let answer = client.list_opportunities(request(message, &token)).await.unwrap();
+    let deals = answer.into_inner().opportunities.into_iter().map(|opportunity| {
+        let value = opportunity.value.unwrap_or_else(|| panic!("{} has no list price", opportunity.title));
+        (opportunity.title, value.amount, opportunity.owner_employee_number)
+    });
+    let mut deals: Vec<_> = deals.collect();
+    deals.sort();
+    deals
 }
 
 fn exported(place: &Place, noun: &str, more: &[&str]) -> String {

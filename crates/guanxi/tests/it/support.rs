@@ -223,11 +223,13 @@ pub(crate) fn arguments(pid: u32) -> Vec<String> {
 }
 
 pub(crate) async fn channel(place: &Place) -> Channel {
-    tonic::transport::Endpoint::from_shared(format!("http://127.0.0.1:{}", place.port_base))
-        .unwrap()
-        .connect()
-        .await
-        .unwrap()
+    channel_to(place, 0).await
+}
+
+/// A channel to the service at a port of the cluster, counted from its first.
+pub(crate) async fn channel_to(place: &Place, number: u16) -> Channel {
+    let endpoint = tonic::transport::Endpoint::from_shared(format!("http://127.0.0.1:{}", place.port_base + number));
+    endpoint.unwrap().connect().await.unwrap()
 }
 
 pub(crate) fn request<T>(message: T, token: &str) -> tonic::Request<T> {

@@ -123,7 +123,7 @@ pub(super) async fn take(connection: &mut PgConnection, events: &[Event]) -> Res
     }
     let accounts: Vec<Account> =
         changes.iter().map(|(id, version, account)| Account::read(*id, *version, account)).collect();
-    sqlx::query_scalar!(
+    let taken = sqlx::query_scalar!(
         "insert into opportunity_pipeline.account (id, legal_name, territory_code, tier, industry_code, deleted, version) \
          select id, legal_name, territory_code, tier, industry_code, deleted, version \
          from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::bigint[]) \
@@ -141,20 +141,20 @@ pub(super) async fn take(connection: &mut PgConnection, events: &[Event]) -> Res
     )
     .fetch_all(&mut *connection)
     .await?;
-    take_external_ids(connection, &changes).await
+    take_external_ids(connection, &changes, &taken).await
 }
 
-/// Replaces the external ids of accounts: an account has those of its newest event.
+/// Replaces the external ids of the accounts that were just taken: an account has those of its newest event.
 async fn take_external_ids(
     connection: &mut PgConnection,
     changes: &[(Uuid, i64, pb::Account)],
+    taken: &[Uuid],
 ) -> Result<(), FollowError> {
-    let ids: Vec<Uuid> = changes.iter().map(|(id, _, _)| *id).collect();
-    sqlx::query!("delete from opportunity_pipeline.account_external_id where account_id = any($1)", &ids)
+    sqlx::query!("delete from opportunity_pipeline.account_external_id where account_id = any($1)", taken)
         .execute(&mut *connection)
         .await?;
     let (mut systems, mut values, mut owners) = (Vec::new(), Vec::new(), Vec::new());
-    for (id, _, account) in changes {
+    for (id, _, account) in changes.iter().filter(|(id, ..)| taken.contains(id)) {
         for external in &account.external_ids {
             systems.push(external.system.clone());
             values.push(external.value.clone());
