@@ -2,6 +2,7 @@
 
 mod copies;
 mod error;
+mod lead;
 mod need;
 mod opportunity;
 mod pipeline;

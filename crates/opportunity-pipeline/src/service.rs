@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use futures_util::FutureExt;
 use guanxi_events::Follower;
 use guanxi_grpc::{Peer, Services};
+use guanxi_proto::opportunity_pipeline::v1::lead_service_server::LeadServiceServer;
 use guanxi_proto::opportunity_pipeline::v1::need_service_server::NeedServiceServer;
 use guanxi_proto::opportunity_pipeline::v1::opportunity_service_server::OpportunityServiceServer;
 use guanxi_service::territories::{self, Beside};
@@ -13,6 +14,7 @@ use sqlx::migrate::Migrator;
 use tokio::net::TcpListener;
 
 use crate::copies::{self, CATALOG_TYPES, Copies, REGISTRY_TYPES, Upstream};
+use crate::lead::LeadRpc;
 use crate::need::NeedRpc;
 use crate::opportunity::OpportunityRpc;
 use crate::{pipeline, place};
@@ -64,6 +66,7 @@ pub async fn serve(
     let copies = Copies::new(&foundation.database, directory.paths.clone(), registry, catalog);
     pipeline::ensure_standard(&resources).await.map_err(|error| Error::Assemble(error.into()))?;
     let mut services = Services::default();
+    services.add(LeadServiceServer::new(LeadRpc::new(resources.clone(), copies.clone())));
     services.add(NeedServiceServer::new(NeedRpc::new(resources.clone(), copies.clone())));
     services.add(OpportunityServiceServer::new(OpportunityRpc::new(resources, copies)));
     foundation.serve(&settings.service, NAME, &directory, services, listener, stop).await

@@ -12,7 +12,8 @@ mod patch;
 mod rpc;
 pub(crate) mod store;
 
-#[cfg(test)]
-pub(crate) use model::Placing;
-pub(crate) use model::{Opportunity, State};
+pub(crate) use desk::{in_service, visible};
+pub(crate) use model::{Kind, Opportunity, Placing, State};
+pub(crate) use opening::open;
+pub(crate) use patch::{territory_code, unknown_manager};
 pub(crate) use rpc::OpportunityRpc;

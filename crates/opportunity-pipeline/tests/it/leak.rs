@@ -28,6 +28,9 @@ impl World {
             Need::Hypothesis,
             Need::VerifiedHypothesis,
             Need::DeletedHypothesis,
+            Need::Lead,
+            Need::DisqualifiedLead,
+            Need::DeletedLead,
         ] {
             inside.push((need, need.fresh(&service, INSIDE).await));
             outside.push(need.fresh(&service, OUTSIDE).await);
@@ -50,6 +53,8 @@ impl World {
         vec![
             ("OpportunityService/GetOpportunity", gets(Need::Opportunity, Need::DeletedOpportunity)),
             ("OpportunityService/ListOpportunities", lists()),
+            ("LeadService/GetLead", gets(Need::Lead, Need::DeletedLead)),
+            ("LeadService/ListLeads", lists()),
             ("NeedService/GetNeed", gets(Need::Hypothesis, Need::DeletedHypothesis)),
             ("NeedService/ListNeeds", [lists(), vec![json!({"opportunityId": id(Need::Opportunity)})]].concat()),
             (
@@ -62,6 +67,8 @@ impl World {
                 vec![
                     history("opportunity", Need::Opportunity),
                     history("opportunity", Need::DeletedOpportunity),
+                    history("lead", Need::DisqualifiedLead),
+                    history("lead", Need::DeletedLead),
                     history("need", Need::VerifiedHypothesis),
                     history("need", Need::DeletedHypothesis),
                 ],

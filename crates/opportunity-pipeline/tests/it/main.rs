@@ -2,9 +2,11 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
 mod fixtures;
+mod lead;
 mod leak;
 mod need;
 mod opportunity;
+mod personal;
 mod reasons;
 mod support;
 

@@ -3,6 +3,7 @@
 use std::ops::{Deref, DerefMut};
 
 use guanxi_auth::Role;
+use guanxi_proto::opportunity_pipeline::v1::lead_service_client::LeadServiceClient;
 use guanxi_proto::opportunity_pipeline::v1::opportunity_service_client::OpportunityServiceClient;
 use guanxi_proto::opportunity_pipeline::v1::*;
 use guanxi_proto::r#type::v1::Money;
@@ -98,6 +99,10 @@ impl Service {
         OpportunityServiceClient::new(self.channel.clone())
     }
 
+    pub(crate) fn leads(&self) -> LeadServiceClient<Channel> {
+        LeadServiceClient::new(self.channel.clone())
+    }
+
     /// A token of an account manager in the inner city.
     pub(crate) fn manager(&self, employee_number: &str) -> String {
         self.keys.token(employee_number, &[(Role::AccountManager, INSIDE.city)])
@@ -106,6 +111,11 @@ impl Service {
     pub(crate) async fn opportunity(&self, opportunity: Opportunity) -> Result<Opportunity, Status> {
         let request = CreateOpportunityRequest { opportunity: Some(opportunity), request_id: String::new() };
         Ok(self.opportunities().create_opportunity(self.as_admin(request)).await?.into_inner().opportunity.unwrap())
+    }
+
+    pub(crate) async fn lead(&self, lead: Lead) -> Result<Lead, Status> {
+        let request = CreateLeadRequest { lead: Some(lead), request_id: String::new() };
+        Ok(self.leads().create_lead(self.as_admin(request)).await?.into_inner().lead.unwrap())
     }
 
     pub(crate) async fn update(&self, opportunity: Opportunity, paths: &[&str]) -> Result<Opportunity, Status> {
@@ -131,6 +141,17 @@ pub(crate) fn serve(database_url: String, keys: &Keys, max_calls: u16) -> Runnin
 /// An opportunity of E1000, or of E2000 outside, with nothing else.
 pub(crate) fn opportunity(title: &str, place: Place) -> Opportunity {
     Opportunity { title: title.to_owned(), owner_id: owner_at(place).to_owned(), ..Default::default() }
+}
+
+/// A lead of E1000, or of E2000 outside, about a company of the same name.
+pub(crate) fn lead(title: &str, place: Place) -> Lead {
+    Lead {
+        title: title.to_owned(),
+        source: LeadSource::Portal.into(),
+        company_name: title.to_owned(),
+        owner_id: owner_at(place).to_owned(),
+        ..Default::default()
+    }
 }
 
 /// Who owns things in a place.
