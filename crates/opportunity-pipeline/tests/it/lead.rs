@@ -213,9 +213,16 @@ async fn links_go_to_the_end_of_the_chain_and_never_in_a_circle() {
     assert_eq!(&link(&service, one, three).await.unwrap(), three);
     let foreign = service.lead(lead("外", OUTSIDE)).await.unwrap().id;
     let token = service.token(Role::Supervisor, INSIDE.city);
-    let request = LinkDuplicateLeadRequest { id: two.clone(), duplicate_of_lead_id: foreign, ..Default::default() };
+    let request =
+        LinkDuplicateLeadRequest { id: two.clone(), duplicate_of_lead_id: foreign.clone(), ..Default::default() };
     let refused = service.leads().link_duplicate_lead(with(request, &token)).await.unwrap_err();
     assert_eq!(refused.code(), Code::NotFound);
+    // The chain ends outside: who does not see its end is linked to what he named.
+    assert_eq!(link(&service, three, &foreign).await.unwrap(), foreign);
+    let four = service.lead(lead("四", INSIDE)).await.unwrap().id;
+    let request = LinkDuplicateLeadRequest { id: four, duplicate_of_lead_id: three.clone(), ..Default::default() };
+    let linked = service.leads().link_duplicate_lead(with(request, &token)).await.unwrap().into_inner().lead.unwrap();
+    assert_eq!(&linked.duplicate_of_lead_id, three);
     // Two that are linked to each other at once.
     let [left, right] =
         [service.lead(lead("左", INSIDE)).await.unwrap().id, service.lead(lead("右", INSIDE)).await.unwrap().id];
