@@ -3,6 +3,7 @@
 mod copies;
 mod error;
 mod history;
+mod lead;
 mod need;
 mod opportunity;
 mod pipeline;

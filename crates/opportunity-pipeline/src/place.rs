@@ -22,6 +22,15 @@ pub(crate) fn re_path<'c>(
         )
         .execute(&mut *connection)
         .await?;
+        sqlx::query!(
+            "update opportunity_pipeline.lead set territory_path = $3 || substr(territory_path, length($1) + 1) \
+             where territory_path >= $1 and territory_path < $2",
+            old,
+            end,
+            new,
+        )
+        .execute(&mut *connection)
+        .await?;
         Ok(())
     }
     .boxed()

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use futures_util::FutureExt;
 use guanxi_events::Follower;
 use guanxi_grpc::{Peer, Services};
+use guanxi_proto::opportunity_pipeline::v1::lead_service_server::LeadServiceServer;
 use guanxi_proto::opportunity_pipeline::v1::need_service_server::NeedServiceServer;
 use guanxi_proto::opportunity_pipeline::v1::opportunity_service_server::OpportunityServiceServer;
 use guanxi_proto::opportunity_pipeline::v1::pipeline_service_server::PipelineServiceServer;
@@ -15,6 +16,7 @@ use tokio::net::TcpListener;
 
 use crate::copies::{self, CATALOG_TYPES, Copies, REGISTRY_TYPES, Upstream};
 use crate::history::History;
+use crate::lead::LeadRpc;
 use crate::need::NeedRpc;
 use crate::opportunity::OpportunityRpc;
 use crate::pipeline::{self, PipelineRpc};
@@ -69,6 +71,7 @@ pub async fn serve(
     let mut services = Services::default();
     services.add(PipelineServiceServer::new(PipelineRpc::new(resources.clone())));
     let foundation = foundation.guarded_by(History::new(resources.clone()));
+    services.add(LeadServiceServer::new(LeadRpc::new(resources.clone(), copies.clone())));
     services.add(NeedServiceServer::new(NeedRpc::new(resources.clone(), copies.clone())));
     services.add(OpportunityServiceServer::new(OpportunityRpc::new(resources, copies)));
     foundation.serve(&settings.service, NAME, &directory, services, listener, stop).await

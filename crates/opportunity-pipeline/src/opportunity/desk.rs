@@ -33,7 +33,8 @@ pub(super) async fn find(
     Ok(Found { account, managers, offerings: copies.offerings(&codes).await?, today })
 }
 
-fn visible(account: Account, copies: &Copies, sight: &Sight) -> Result<Account, Error> {
+/// An account that the caller sees, or the refusal that there is none.
+pub(crate) fn visible(account: Account, copies: &Copies, sight: &Sight) -> Result<Account, Error> {
     let path = copies.paths().path_of(&account.territory_code);
     match path.filter(|path| !account.deleted && sight.scope.contains(path)) {
         Some(_) => Ok(account),
@@ -102,5 +103,8 @@ impl Target {
 }
 
 fn in_service(manager: Option<Manager>) -> Option<Manager> {
+}
+/// A manager who is in service.
+pub(crate) fn in_service(manager: Option<Manager>) -> Option<Manager> {
     manager.filter(|manager| manager.in_service)
 }

@@ -21,7 +21,8 @@ mod rpc;
 pub(crate) mod store;
 mod verb;
 
-#[cfg(test)]
-pub(crate) use model::Placing;
-pub(crate) use model::{Opportunity, State};
+pub(crate) use desk::{in_service, visible};
+pub(crate) use model::{Kind, Opportunity, Placing, State};
+pub(crate) use opening::open;
+pub(crate) use patch::{territory_code, unknown_manager};
 pub(crate) use rpc::OpportunityRpc;

@@ -258,7 +258,7 @@ fn introduced(violations: &mut Violations, team: Vec<TeamMember>, found: &Found)
 }
 
 /// There is no such account manager.
-pub(super) fn unknown_manager(field: impl Into<String>, id: Uuid) -> Violation {
+pub(crate) fn unknown_manager(field: impl Into<String>, id: Uuid) -> Violation {
     Violation::new(field, reason(ErrorReason::ManagerUnknown)).with("value", id)
 }
 
@@ -296,6 +296,8 @@ fn factor(field: &str, sent: &pb::KeySuccessFactor) -> Result<KeySuccessFactor, 
 
 /// The code of a territory.
 pub(super) fn territory_code(field: &str, value: &str) -> Result<String, Violation> {
+}
+pub(crate) fn territory_code(field: &str, value: &str) -> Result<String, Violation> {
     match code(field, value)? {
         code if code.len() <= 32 && !code.contains('-') => Ok(code),
         _ => Err(Violation::new(field, Shared::Format)

@@ -11,6 +11,8 @@ use guanxi_test_support::contract::{Fixture, INSIDE, Outside, Place, Subject, fi
 use serde_json::{Value as Json, json};
 
 use crate::support::{PLAIN, Service, opportunity, owner_at, pipeline};
+use crate::personal;
+use crate::support::{E1001, Service, lead, opportunity, owner_at};
 use crate::wire::{self, Caller};
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -44,6 +46,14 @@ pub(crate) enum Need {
     VerifiedHypothesis,
     /// A deleted need.
     DeletedHypothesis,
+    /// A new lead.
+    Lead,
+    /// Two new leads, with a blank between their ids.
+    LeadPair,
+    /// A lead that is no chance.
+    DisqualifiedLead,
+    /// A deleted lead.
+    DeletedLead,
 }
 
 impl Need {
@@ -91,6 +101,20 @@ impl Need {
                 let id = Box::pin(Need::Hypothesis.fresh(service, place)).await;
                 made(service, "NeedService/DeleteNeed", json!({"id": id})).await
             }
+            Need::Lead => service.lead(lead(&code, place)).await.unwrap().id,
+            Need::LeadPair => {
+                let first = Box::pin(Need::Lead.fresh(service, place)).await;
+                format!("{first} {}", Box::pin(Need::Lead.fresh(service, place)).await)
+            }
+            Need::DisqualifiedLead => {
+                let id = Box::pin(Need::Lead.fresh(service, place)).await;
+                let why = json!({"id": id, "disqualifyReason": "DISQUALIFY_REASON_NO_NEED"});
+                made(service, "LeadService/DisqualifyLead", why).await
+            }
+            Need::DeletedLead => {
+                let id = Box::pin(Need::Lead.fresh(service, place)).await;
+                made(service, "LeadService/DeleteLead", json!({"id": id})).await
+            }
         }
     }
 }
@@ -99,9 +123,13 @@ impl Need {
 fn closing(id: &str) -> Json {
     json!({"id": id, "closeReason": "CLOSE_REASON_PRICE", "reason": "价格"})
 }
+/// One of the ids that a request gets.
+pub(crate) fn part(fresh: &str, index: usize) -> &str {
+    fresh.split(' ').nth(index).unwrap()
+}
 
 /// Changes something, and gives the id of what it is.
-async fn made(service: &Service, method: &str, request: Json) -> String {
+pub(crate) async fn made(service: &Service, method: &str, request: Json) -> String {
     let answers = wire::ask(service, Caller::with(&service.admin), &wire::method(method), &request).await;
     Answer::of(&answers.unwrap_or_else(|status| panic!("{method} {request}: {status:?}"))[0]).id
 }
@@ -120,6 +148,7 @@ impl Subject for Service {
         ("event_head", "SELECT UPDATE"),
         ("followed", "INSERT SELECT UPDATE"),
         ("import", "INSERT SELECT UPDATE"),
+        ("lead", "INSERT SELECT UPDATE"),
         ("need", "INSERT SELECT UPDATE"),
         ("offering", "INSERT SELECT UPDATE"),
         ("opportunity", "INSERT SELECT UPDATE"),
@@ -131,6 +160,9 @@ impl Subject for Service {
         ("territory", "DELETE INSERT SELECT UPDATE"),
     ];
 
+    // The opportunity and the lead.
+    const EVENTS: &'static [(&'static str, usize)] = &[("LeadService/QualifyLead", 2)];
+
     async fn start() -> Self {
         let service = Self::start().await;
         // It answers once its own pipeline is there.
@@ -140,6 +172,10 @@ impl Subject for Service {
 
     async fn fresh(&self, need: Need, place: Place) -> String {
         need.fresh(self, place).await
+    }
+
+    async fn with_person(&self, need: Need, fresh: &str, person: &str) {
+        personal::with_person(self, need, fresh, person).await;
     }
 }
 
@@ -238,6 +274,53 @@ pub(crate) const FIXTURES: &[Fixture<Need>] = &[
         Outside::NotFound,
         |_, id| json!({"opportunityId": id}),
     ),
+    fixture(
+        "LeadService/CreateLead",
+        Need::Code,
+        Outside::NotFound,
+        |place, code| json!({"lead": {"title": code, "source": "LEAD_SOURCE_PORTAL", "companyName": code, "ownerId": owner_at(place)}}),
+    ),
+    fixture("LeadService/GetLead", Need::Lead, Outside::NotFound, |_, id| json!({"id": id})),
+    fixture(
+        "LeadService/ListLeads",
+        Need::Lead,
+        Outside::NotFound,
+        |place, _| json!({"territoryCode": place.county, "orderBy": "create_time desc", "pageSize": 1}),
+    ),
+    fixture(
+        "LeadService/UpdateLead",
+        Need::Lead,
+        Outside::NotFound,
+        |_, id| json!({"lead": {"id": id, "title": "改名"}}),
+    ),
+    fixture("LeadService/WorkLead", Need::Lead, Outside::NotFound, |_, id| json!({"id": id})),
+    fixture("LeadService/QualifyLead", Need::Lead, Outside::NotFound, |_, id| json!({"id": id})),
+    fixture(
+        "LeadService/DisqualifyLead",
+        Need::Lead,
+        Outside::NotFound,
+        |_, id| json!({"id": id, "disqualifyReason": "DISQUALIFY_REASON_NO_BUDGET"}),
+    ),
+    fixture(
+        "LeadService/ReopenLead",
+        Need::DisqualifiedLead,
+        Outside::NotFound,
+        |_, id| json!({"id": id, "reason": "又来电"}),
+    ),
+    fixture(
+        "LeadService/LinkDuplicateLead",
+        Need::LeadPair,
+        Outside::NotFound,
+        |_, ids| json!({"id": part(ids, 0), "duplicateOfLeadId": part(ids, 1)}),
+    ),
+    fixture(
+        "LeadService/ReassignLead",
+        Need::Lead,
+        Outside::NotFound,
+        |_, id| json!({"id": id, "ownerId": E1001, "reason": "休假"}),
+    ),
+    fixture("LeadService/DeleteLead", Need::Lead, Outside::NotFound, |_, id| json!({"id": id})),
+    fixture("LeadService/UndeleteLead", Need::DeletedLead, Outside::NotFound, |_, id| json!({"id": id})),
     fixture(
         "NeedService/CreateNeed",
         Need::Opportunity,

@@ -33,6 +33,9 @@ impl World {
             Need::Hypothesis,
             Need::VerifiedHypothesis,
             Need::DeletedHypothesis,
+            Need::Lead,
+            Need::DisqualifiedLead,
+            Need::DeletedLead,
         ] {
             inside.push((need, need.fresh(&service, INSIDE).await));
             // Pipelines lie nowhere.
@@ -69,6 +72,8 @@ impl World {
                     .map(|need| json!({"opportunityId": id(need)}))
                     .to_vec(),
             ),
+            ("LeadService/GetLead", gets(Need::Lead, Need::DeletedLead)),
+            ("LeadService/ListLeads", lists()),
             ("NeedService/GetNeed", gets(Need::Hypothesis, Need::DeletedHypothesis)),
             ("NeedService/ListNeeds", [lists(), vec![json!({"opportunityId": id(Need::Opportunity)})]].concat()),
             (
@@ -81,6 +86,8 @@ impl World {
                 vec![
                     history("opportunity", Need::Opportunity),
                     history("opportunity", Need::DeletedOpportunity),
+                    history("lead", Need::DisqualifiedLead),
+                    history("lead", Need::DeletedLead),
                     history("need", Need::VerifiedHypothesis),
                     history("need", Need::DeletedHypothesis),
                 ],

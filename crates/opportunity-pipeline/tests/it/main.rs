@@ -10,6 +10,11 @@ mod opportunity_import;
 mod opportunity_race;
 mod opportunity_stage;
 mod pipeline;
+mod lead;
+mod leak;
+mod need;
+mod opportunity;
+mod personal;
 mod reasons;
 mod support;
 

@@ -3,6 +3,7 @@
 use std::ops::{Deref, DerefMut};
 
 use guanxi_auth::Role;
+use guanxi_proto::opportunity_pipeline::v1::lead_service_client::LeadServiceClient;
 use guanxi_proto::opportunity_pipeline::v1::opportunity_service_client::OpportunityServiceClient;
 use guanxi_proto::opportunity_pipeline::v1::pipeline_service_client::PipelineServiceClient;
 use guanxi_proto::opportunity_pipeline::v1::*;
@@ -113,6 +114,9 @@ impl Service {
         let request = CreatePipelineRequest { pipeline: Some(pipeline), request_id: String::new() };
         Ok(self.pipelines().create_pipeline(self.as_admin(request)).await?.into_inner().pipeline.unwrap())
     }
+    pub(crate) fn leads(&self) -> LeadServiceClient<Channel> {
+        LeadServiceClient::new(self.channel.clone())
+    }
 
     /// A token of an account manager in the inner city.
     pub(crate) fn manager(&self, employee_number: &str) -> String {
@@ -144,6 +148,10 @@ impl Service {
             AdvanceOpportunityRequest { id: id.to_owned(), stage_code: stage_code.to_owned(), ..Default::default() };
         let advanced = self.opportunities().advance_opportunity(self.as_admin(request)).await?;
         Ok(advanced.into_inner().opportunity.unwrap())
+    }
+    pub(crate) async fn lead(&self, lead: Lead) -> Result<Lead, Status> {
+        let request = CreateLeadRequest { lead: Some(lead), request_id: String::new() };
+        Ok(self.leads().create_lead(self.as_admin(request)).await?.into_inner().lead.unwrap())
     }
 
     pub(crate) async fn update(&self, opportunity: Opportunity, paths: &[&str]) -> Result<Opportunity, Status> {
@@ -204,6 +212,16 @@ pub(crate) fn stage(code: &str, kind: StageKind, probability_percent: i32) -> St
 
 fn named_zh(zh: &str) -> LocalizedText {
     LocalizedText { zh: zh.to_owned(), en: String::new() }
+}
+/// A lead of E1000, or of E2000 outside, about a company of the same name.
+pub(crate) fn lead(title: &str, place: Place) -> Lead {
+    Lead {
+        title: title.to_owned(),
+        source: LeadSource::Portal.into(),
+        company_name: title.to_owned(),
+        owner_id: owner_at(place).to_owned(),
+        ..Default::default()
+    }
 }
 
 /// Who owns things in a place.
