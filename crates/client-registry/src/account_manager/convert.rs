@@ -74,13 +74,8 @@ pub(crate) fn channel_of(channel: pb::AccountManagerChannel) -> Option<Channel> 
     }
 }
 
-/// The event of a change without a reason.
-pub(super) fn event(kind: &'static str, before: Option<&AccountManager>, after: &AccountManager) -> NewEvent {
-    event_for(kind, before, after, "")
-}
-
-/// The event of a change.
-pub(super) fn event_for(
+/// The event of a change, with a reason where the verb has one.
+pub(super) fn event(
     kind: &'static str,
     before: Option<&AccountManager>,
     after: &AccountManager,

@@ -2,46 +2,46 @@
 
 use guanxi_auth::Scope;
 use guanxi_db::PgConnection;
+use guanxi_events::NewEvent;
 use guanxi_filter::{Field, Kind, Listing, Order};
-use guanxi_resource::Error;
+use guanxi_proto::client_registry::v1 as pb;
+use guanxi_resource::{Error, Noun, Sight};
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use super::convert;
 use super::model::{AccountManager, Channel, EmploymentType, Key};
 
-/// The manager of a key, or the refusal that it does not exist for this scope.
-pub(super) async fn get(connection: &mut PgConnection, scope: &Scope, key: &Key) -> Result<AccountManager, Error> {
-    let (id, employee_number, value) = match key {
-        Key::Id(id) => (Some(*id), None, id.to_string()),
-        Key::EmployeeNumber(number) => (None, Some(number), number.clone()),
-    };
-    let found = sqlx::query_as!(
-        AccountManager,
-        r#"select id, employee_number, name, phone, territory_code, territory_path, channel as "channel: Channel", grade,
-            industry_codes, skills, employment_type as "employment_type: EmploymentType", version, create_time, update_time,
-            delete_time, depart_date
-        from client_registry.account_manager where id = $1 or employee_number = $2"#,
-        id,
-        employee_number,
-    )
-    .fetch_optional(connection)
-    .await?;
-    let visible = found.filter(|manager| scope.contains(&manager.territory_path));
-    visible.ok_or(Error::NotFound { resource: "account_manager", value })
-}
+impl Noun for AccountManager {
+    const NAME: &'static str = "account_manager";
+    type Message = pb::AccountManager;
 
-/// The manager of an id for a change of it.
-pub(super) async fn lock(connection: &mut PgConnection, scope: &Scope, id: Uuid) -> Result<AccountManager, Error> {
-    sqlx::query_scalar!("select id from client_registry.account_manager where id = $1 for no key update", id)
-        .fetch_optional(&mut *connection)
-        .await?;
-    get(connection, scope, &Key::Id(id)).await
-}
+    fn territory_path(&self) -> Option<&str> {
+        Some(&self.territory_path)
+    }
 
-/// Saves a new manager, or everything that can change of one that is locked.
-pub(super) async fn save(connection: &mut PgConnection, manager: &AccountManager) -> Result<(), Error> {
-    let saved = sqlx::query_scalar!(
-        "insert into client_registry.account_manager (id, employee_number, name, phone, territory_code, territory_path, channel, \
+    fn message(&self, sight: &Sight) -> pb::AccountManager {
+        convert::seen(sight, self)
+    }
+
+    fn event(kind: &'static str, before: Option<&Self>, after: &Self) -> NewEvent {
+        convert::event(kind, before, after, "")
+    }
+
+    async fn find(connection: &mut PgConnection, id: Uuid) -> Result<Option<Self>, Error> {
+        find(connection, Some(id), None).await
+    }
+
+    async fn lock(connection: &mut PgConnection, id: Uuid) -> Result<(), Error> {
+        let locked =
+            sqlx::query_scalar!("select id from client_registry.account_manager where id = $1 for no key update", id);
+        locked.fetch_optional(connection).await?;
+        Ok(())
+    }
+
+    async fn save(connection: &mut PgConnection, manager: &Self) -> Result<(), Error> {
+        let saved = sqlx::query_scalar!(
+            "insert into client_registry.account_manager (id, employee_number, name, phone, territory_code, territory_path, channel, \
          grade, industry_codes, skills, employment_type, version, create_time, update_time, delete_time, depart_date) \
          select id, employee_number, name, phone, territory_code, territory_path, channel, grade, industry_codes, skills, \
          employment_type, version, create_time, update_time, delete_time, depart_date \
@@ -54,17 +54,45 @@ pub(super) async fn save(connection: &mut PgConnection, manager: &AccountManager
          employment_type = excluded.employment_type, version = excluded.version, \
          update_time = excluded.update_time, delete_time = excluded.delete_time, depart_date = excluded.depart_date \
          returning id",
-        Json(manager) as _,
-    )
-    .fetch_one(connection)
-    .await;
-    match saved.map_err(guanxi_db::Error::from) {
-        Err(error) if error.constraint() == Some("account_manager_employee_number_key") => {
-            let value = manager.employee_number.clone();
-            Err(Error::Exists { resource: "account_manager", field: "employee_number", value })
-        }
-        saved => Ok(saved.map(|_id| ())?),
+            Json(manager) as _,
+        )
+        .fetch_one(connection)
+        .await;
+        let constraint = "account_manager_employee_number_key";
+        let error = |error| {
+            Error::from(error).or_exists(constraint, "account_manager", "employee_number", &manager.employee_number)
+        };
+        saved.map(|_id| ()).map_err(error)
     }
+}
+
+/// The manager of an id or an employee number.
+async fn find(
+    connection: &mut PgConnection,
+    id: Option<Uuid>,
+    employee_number: Option<&str>,
+) -> Result<Option<AccountManager>, Error> {
+    let found = sqlx::query_as!(
+        AccountManager,
+        r#"select id, employee_number, name, phone, territory_code, territory_path, channel as "channel: Channel", grade,
+            industry_codes, skills, employment_type as "employment_type: EmploymentType", version, create_time, update_time,
+            delete_time, depart_date
+        from client_registry.account_manager where id = $1 or employee_number = $2"#,
+        id,
+        employee_number,
+    );
+    Ok(found.fetch_optional(connection).await?)
+}
+
+/// The manager of a key, or the refusal that it does not exist for this scope.
+pub(super) async fn get(connection: &mut PgConnection, scope: &Scope, key: &Key) -> Result<AccountManager, Error> {
+    let (id, employee_number, value) = match key {
+        Key::Id(id) => (Some(*id), None, id.to_string()),
+        Key::EmployeeNumber(number) => (None, Some(number.as_str()), number.clone()),
+    };
+    let found = find(connection, id, employee_number).await?;
+    let visible = found.filter(|manager| scope.contains(&manager.territory_path));
+    visible.ok_or(Error::NotFound { resource: "account_manager", value })
 }
 
 /// How account managers are listed.

@@ -7,9 +7,8 @@ use guanxi_proto::product_catalog::v1::{
     self as pb, ErrorReason as OwnReason, GetOfferingRequest, OfferingChange, RetireOfferingRequest,
     UpdateOfferingRequest, get_offering_request, retire_offering_request,
 };
-use guanxi_resource::Error;
+use guanxi_resource::{Deletable, Error, Update};
 use time::Date;
-use uuid::Uuid;
 
 use super::eligibility::Eligibility;
 use super::model::{Offering, State};
@@ -86,33 +85,24 @@ pub(super) fn creation(sent: Option<pb::Offering>) -> Result<impl FnOnce(Offerin
     fields.finish(Some(patch))
 }
 
-/// A checked update.
-pub(super) struct Update<P> {
-    pub(super) id: Uuid,
-    pub(super) etag: String,
-    patch: P,
-}
-
-/// Reads an update.
-pub(super) fn update(request: UpdateOfferingRequest) -> Result<Update<impl FnOnce(Offering) -> Offering>, Violations> {
+/// Reads an update: what a draft becomes, unless that is wrong beside the draft as it is.
+pub(super) fn update(
+    request: UpdateOfferingRequest,
+) -> Result<Update<impl FnOnce(&Offering) -> Result<Offering, Error>>, Violations> {
     let sent = request.offering.ok_or_else(|| Violation::required("offering"))?;
     let mut fields = Fields::of_update("offering", request.update_mask);
     let (id, etag) = (fields.keep(parse_id("offering.id", &sent.id)), sent.etag.clone());
     let patch = patch(&mut fields, sent);
-    fields.finish(id.map(|id| Update { id, etag, patch }))
-}
-
-impl<P: FnOnce(Offering) -> Offering> Update<P> {
-    /// The draft as the update wants it.
-    pub(super) fn apply(self, before: &Offering) -> Result<Offering, Error> {
-        before.check_draft()?;
-        let after = (self.patch)(before.clone());
+    let patch = move |before: &Offering| {
+        before.check_state("DRAFT")?;
+        let after = patch(before.clone());
         if after.code != before.code {
             let immutable = Violation::new("offering.code", ErrorReason::Immutable);
             return Err(immutable.with("value", &before.code).into());
         }
         Ok(after)
-    }
+    };
+    fields.finish(id.map(|id| Update { id, etag, patch }))
 }
 
 /// Reads a retirement: what is retired, and what follows it.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use guanxi_resource::{Error, Resource, Stamp};
+use guanxi_resource::{Deletable, Error, Resource, Stamp};
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use time::{Date, OffsetDateTime};
@@ -21,17 +21,6 @@ pub(super) enum State {
     Draft,
     Published,
     Retired,
-}
-
-impl State {
-    /// Its name in refusals.
-    fn name(self) -> &'static str {
-        match self {
-            Self::Draft => "DRAFT",
-            Self::Published => "PUBLISHED",
-            Self::Retired => "RETIRED",
-        }
-    }
 }
 
 /// Who delivers.
@@ -118,18 +107,9 @@ impl Offering {
         }
     }
 
-    /// Refuses whatever is for live drafts only.
-    pub(super) fn check_draft(&self) -> Result<(), Error> {
-        match (self.delete_time, self.state) {
-            (Some(_), _) => Err(Error::StateForbids { state: "DELETED", expected: "DRAFT" }),
-            (None, State::Draft) => Ok(()),
-            (None, state) => Err(Error::StateForbids { state: state.name(), expected: "DRAFT" }),
-        }
-    }
-
     /// DRAFT → PUBLISHED, with what can be configured from now on.
     pub(super) fn published(&self, characteristics: Vec<Characteristic>, now: OffsetDateTime) -> Result<Self, Error> {
-        self.check_draft()?;
+        self.check_state("DRAFT")?;
         let mut after = Self { state: State::Published, publish_time: Some(now), ..self.clone() };
         after.content.characteristics = characteristics;
         Ok(after)
@@ -139,20 +119,6 @@ impl Offering {
     fn retired(&self, successor_code: Option<&str>, now: OffsetDateTime) -> Self {
         let successor_code = successor_code.map(str::to_owned);
         Self { state: State::Retired, retire_time: Some(now), successor_code, ..self.clone() }
-    }
-
-    /// DRAFT → deleted.
-    pub(super) fn deleted(&self, now: OffsetDateTime) -> Result<Self, Error> {
-        self.check_draft()?;
-        Ok(Self { delete_time: Some(now), ..self.clone() })
-    }
-
-    /// Deleted → DRAFT.
-    pub(super) fn undeleted(&self) -> Result<Self, Error> {
-        if self.delete_time.is_none() {
-            return Err(Error::StateForbids { state: self.state.name(), expected: "DELETED" });
-        }
-        Ok(Self { delete_time: None, ..self.clone() })
     }
 
     /// Every offering that it names, with the field that does.
@@ -222,8 +188,7 @@ pub(super) fn retired(
         .collect();
     match versions.last() {
         Some(newest) if pairs.is_empty() => {
-            let state = if newest.delete_time.is_some() { "DELETED" } else { newest.state.name() };
-            Err(Error::StateForbids { state, expected: "PUBLISHED" })
+            Err(Error::StateForbids { state: newest.state_name(), expected: "PUBLISHED" })
         }
         _ => Ok(pairs),
     }
@@ -232,6 +197,31 @@ pub(super) fn retired(
 impl Resource for Offering {
     fn stamp(&mut self) -> Stamp<'_> {
         Stamp { id: self.id, version: &mut self.version, update_time: &mut self.update_time }
+    }
+}
+
+impl Deletable for Offering {
+    const LIVE: &'static str = "DRAFT, PUBLISHED, RETIRED";
+
+    fn delete_time(&self) -> Option<OffsetDateTime> {
+        self.delete_time
+    }
+
+    fn set_delete_time(&mut self, time: Option<OffsetDateTime>) {
+        self.delete_time = time;
+    }
+
+    fn state_name(&self) -> &'static str {
+        match self.state {
+            _ if self.delete_time.is_some() => "DELETED",
+            State::Draft => "DRAFT",
+            State::Published => "PUBLISHED",
+            State::Retired => "RETIRED",
+        }
+    }
+
+    fn check_deletable(&self) -> Result<(), Error> {
+        self.check_state("DRAFT")
     }
 }
 

@@ -1,5 +1,6 @@
 //! The methods.
 
+use guanxi_db::Transaction;
 use guanxi_filter::PageRequest;
 use guanxi_grpc::{Call, check_etag, day, parse_id};
 use guanxi_proto::product_catalog::v1::offering_service_server::OfferingService;
@@ -9,7 +10,7 @@ use guanxi_proto::product_catalog::v1::{
     RetireOfferingRequest, RetireOfferingResponse, ReviseOfferingRequest, ReviseOfferingResponse,
     UndeleteOfferingRequest, UndeleteOfferingResponse, UpdateOfferingRequest, UpdateOfferingResponse,
 };
-use guanxi_resource::{Error, Resources};
+use guanxi_resource::{Deletable, Error, Resources, Sight};
 use tonic::{Request, Response, Status};
 
 use super::model::{self, Offering as Row, State};
@@ -38,18 +39,13 @@ impl OfferingService for OfferingRpc {
         let (call, request) = operator::open(&self.resources, request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let patch = convert::creation(request.offering)?;
-        let id = guanxi_db::new_id(call.now);
-        let mut transaction = self.resources.begin().await?;
-        if let Some(first) = self.resources.claim(&mut transaction, key.as_ref(), id, call.now).await? {
-            let offering = Some(convert::wire(&store::get(&mut transaction, first).await?));
-            return Ok(Response::new(CreateOfferingResponse { offering, position: 0 }));
-        }
-        let offering = patch(Row::blank(id, call.now));
-        reference::check_draft(&mut transaction, self.resources.paths(), &offering).await?;
-        store::save(&mut transaction, &offering).await?;
-        let event = convert::event("offering.created", None, &offering);
-        let position = self.resources.commit(transaction, &call, vec![event]).await?;
-        Ok(Response::new(CreateOfferingResponse { offering: Some(convert::wire(&offering)), position }))
+        let make = async |transaction: &mut Transaction, id| {
+            let offering = patch(Row::blank(id, call.now));
+            reference::check_draft(transaction, self.resources.paths(), &offering).await?;
+            Ok(offering)
+        };
+        let created = self.resources.create(&call, key, &Sight::everywhere(), "offering.created", make).await?;
+        Ok(Response::new(CreateOfferingResponse { offering: Some(created.0), position: created.1 }))
     }
 
     async fn get_offering(
@@ -75,11 +71,9 @@ impl OfferingService for OfferingRpc {
     ) -> Result<Response<ListOfferingsResponse>, Status> {
         let (_, request) = Call::open(request)?;
         let query = store::LISTING.query(&PageRequest::of(&request, &[]))?;
-        let mut connection = self.resources.connection().await?;
-        let page = query.fetch::<Row>(&mut connection, &[]).await.map_err(Error::from)?;
-        connection.release();
+        let page = self.resources.list::<Row>(&Sight::everywhere(), "", query).await?;
         Ok(Response::new(ListOfferingsResponse {
-            offerings: page.rows.iter().map(convert::wire).collect(),
+            offerings: page.rows,
             next_page_token: page.next_page_token,
             total: page.total,
         }))
@@ -92,15 +86,15 @@ impl OfferingService for OfferingRpc {
         let (call, request) = operator::open(&self.resources, request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let update = convert::update(request)?;
-        let mut transaction = self.resources.begin().await?;
-        let before = store::lock_one(&mut transaction, update.id).await?;
-        let mut change = self.resources.change(&call, key, &update.etag, transaction, before).await?;
+        let (sight, transaction) = (Sight::everywhere(), self.resources.begin().await?);
+        let draft = (update.id, update.etag.as_str());
+        let mut change = self.resources.begin_change(&call, key, transaction, draft, &sight).await?;
+        change.decide(update.patch)?;
         if !change.repeats {
-            change.after = update.apply(&change.before)?;
             reference::check_draft(&mut change.transaction, self.resources.paths(), &change.after).await?;
         }
-        let (offering, position) = change.finish("offering.updated", store::save, convert::event).await?;
-        Ok(Response::new(UpdateOfferingResponse { offering: Some(convert::wire(&offering)), position }))
+        let updated = change.commit("offering.updated", &sight).await?;
+        Ok(Response::new(UpdateOfferingResponse { offering: Some(updated.0), position: updated.1 }))
     }
 
     async fn revise_offering(
@@ -110,21 +104,14 @@ impl OfferingService for OfferingRpc {
         let (call, request) = operator::open(&self.resources, request)?;
         let key = call.request_key(&request.request_id, &request)?;
         let code = value::code("code", &request.code)?;
-        let id = guanxi_db::new_id(call.now);
-        let mut transaction = self.resources.begin().await?;
-        if let Some(first) = self.resources.claim(&mut transaction, key.as_ref(), id, call.now).await? {
-            let offering = Some(convert::wire(&store::get(&mut transaction, first).await?));
-            return Ok(Response::new(ReviseOfferingResponse { offering, position: 0 }));
-        }
-        let versions = store::lock(&mut transaction, &Key::Code(code.clone())).await?;
-        check_etag(&request.etag, versions.last().map_or(0, |newest| newest.version))?;
-        let number = store::next_number(&mut transaction, &code).await?;
-        let draft =
-            model::revised(&versions, id, number, call.now)?.ok_or_else(|| Error::not_found("offering", code))?;
-        store::save(&mut transaction, &draft).await?;
-        let event = convert::event("offering.created", None, &draft);
-        let position = self.resources.commit(transaction, &call, vec![event]).await?;
-        Ok(Response::new(ReviseOfferingResponse { offering: Some(convert::wire(&draft)), position }))
+        let make = async |transaction: &mut Transaction, id| {
+            let versions = store::lock_versions(transaction, &Key::Code(code.clone())).await?;
+            check_etag(&request.etag, versions.last().map_or(0, |newest| newest.version))?;
+            let number = store::next_number(transaction, &code).await?;
+            model::revised(&versions, id, number, call.now)?.ok_or_else(|| Error::not_found("offering", code))
+        };
+        let draft = self.resources.create(&call, key, &Sight::everywhere(), "offering.created", make).await?;
+        Ok(Response::new(ReviseOfferingResponse { offering: Some(draft.0), position: draft.1 }))
     }
 
     async fn publish_offering(
@@ -133,20 +120,20 @@ impl OfferingService for OfferingRpc {
     ) -> Result<Response<PublishOfferingResponse>, Status> {
         let (call, request) = operator::open(&self.resources, request)?;
         let key = call.request_key(&request.request_id, &request)?;
-        let (id, paths) = (parse_id("id", &request.id)?, self.resources.paths());
+        let (id, sight) = (parse_id("id", &request.id)?, Sight::everywhere());
         let mut transaction = self.resources.begin().await?;
         store::lock_publishing(&mut transaction).await?;
-        let before = store::lock_one(&mut transaction, id).await?;
-        let mut change = self.resources.change(&call, key, &request.etag, transaction, before).await?;
+        let draft = (id, request.etag.as_str());
+        let mut change = self.resources.begin_change::<Row>(&call, key, transaction, draft, &sight).await?;
         if !change.repeats {
-            change.before.check_draft()?;
-            let today = day::of(call.now);
+            change.before.check_state("DRAFT")?;
+            let (today, paths) = (day::of(call.now), self.resources.paths());
             let characteristics =
                 reference::check_publishable(&mut change.transaction, paths, &change.before, today).await?;
             change.after = change.before.published(characteristics, call.now)?;
         }
-        let (offering, position) = change.finish("offering.published", store::save, convert::event).await?;
-        Ok(Response::new(PublishOfferingResponse { offering: Some(convert::wire(&offering)), position }))
+        let published = change.commit("offering.published", &sight).await?;
+        Ok(Response::new(PublishOfferingResponse { offering: Some(published.0), position: published.1 }))
     }
 
     async fn retire_offering(
@@ -159,7 +146,7 @@ impl OfferingService for OfferingRpc {
         let (key, successor) = convert::retirement(request)?;
         let mut transaction = self.resources.begin().await?;
         store::lock_publishing(&mut transaction).await?;
-        let mut versions = store::lock(&mut transaction, &key).await?;
+        let mut versions = store::lock_versions(&mut transaction, &key).await?;
         if self.resources.claim(&mut transaction, request_key.as_ref(), versions[0].id, call.now).await?.is_some() {
             versions.retain(|version| version.state == State::Retired);
             let offerings = versions.iter().map(convert::wire).collect();
@@ -189,18 +176,18 @@ impl OfferingService for OfferingRpc {
     ) -> Result<Response<DeleteOfferingResponse>, Status> {
         let (call, request) = operator::open(&self.resources, request)?;
         let key = call.request_key(&request.request_id, &request)?;
-        let id = parse_id("id", &request.id)?;
+        let (id, sight) = (parse_id("id", &request.id)?, Sight::everywhere());
         let mut transaction = self.resources.begin().await?;
         store::lock_publishing(&mut transaction).await?;
-        let before = store::lock_one(&mut transaction, id).await?;
-        let mut change = self.resources.change(&call, key, &request.etag, transaction, before).await?;
+        let draft = (id, request.etag.as_str());
+        let mut change = self.resources.begin_change::<Row>(&call, key, transaction, draft, &sight).await?;
         if !change.repeats {
             change.after = change.before.deleted(call.now)?;
             let staying = ["DRAFT", "PUBLISHED"];
             reference::check_unneeded(&mut change.transaction, &[&change.before], &staying).await?;
         }
-        let (offering, position) = change.finish("offering.deleted", store::save, convert::event).await?;
-        Ok(Response::new(DeleteOfferingResponse { offering: Some(convert::wire(&offering)), position }))
+        let deleted = change.commit("offering.deleted", &sight).await?;
+        Ok(Response::new(DeleteOfferingResponse { offering: Some(deleted.0), position: deleted.1 }))
     }
 
     async fn undelete_offering(
@@ -208,13 +195,8 @@ impl OfferingService for OfferingRpc {
         request: Request<UndeleteOfferingRequest>,
     ) -> Result<Response<UndeleteOfferingResponse>, Status> {
         let (call, request) = operator::open(&self.resources, request)?;
-        let key = call.request_key(&request.request_id, &request)?;
-        let id = parse_id("id", &request.id)?;
-        let mut transaction = self.resources.begin().await?;
-        let before = store::lock_one(&mut transaction, id).await?;
-        let mut change = self.resources.change(&call, key, &request.etag, transaction, before).await?;
-        change.decide(Row::undeleted)?;
-        let (offering, position) = change.finish("offering.undeleted", store::save, convert::event).await?;
-        Ok(Response::new(UndeleteOfferingResponse { offering: Some(convert::wire(&offering)), position }))
+        let rule = async |_: &mut Transaction, offering: &Row| offering.undeleted();
+        let live = self.resources.alter(&call, &request, &Sight::everywhere(), "offering.undeleted", rule).await?;
+        Ok(Response::new(UndeleteOfferingResponse { offering: Some(live.0), position: live.1 }))
     }
 }

@@ -1,18 +1,81 @@
 //! SQL of offerings.
 
 use guanxi_db::PgConnection;
+use guanxi_events::NewEvent;
 use guanxi_filter::{Field, Kind, Listing, Order};
-use guanxi_resource::Error;
+use guanxi_proto::product_catalog::v1 as pb;
+use guanxi_resource::{Error, Noun, Sight};
 use sqlx::types::Json;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::convert;
 use super::model::{Content, Offering, Standing, Standings, State, Supply};
 use crate::value::Key;
 
-/// The version of an id, or all versions of a code by their numbers, deleted ones included; at least one.
-pub(super) async fn versions(connection: &mut PgConnection, key: &Key) -> Result<Vec<Offering>, Error> {
-    let (id, code, value) = key.parts();
+impl Noun for Offering {
+    const NAME: &'static str = "offering";
+    type Message = pb::Offering;
+
+    fn territory_path(&self) -> Option<&str> {
+        None
+    }
+
+    fn message(&self, _: &Sight) -> pb::Offering {
+        convert::wire(self)
+    }
+
+    fn event(kind: &'static str, before: Option<&Self>, after: &Self) -> NewEvent {
+        convert::event(kind, before, after)
+    }
+
+    async fn find(connection: &mut PgConnection, id: Uuid) -> Result<Option<Self>, Error> {
+        Ok(find(connection, Some(id), None).await?.pop())
+    }
+
+    async fn lock(connection: &mut PgConnection, id: Uuid) -> Result<(), Error> {
+        lock(connection, Some(id), None).await
+    }
+
+    /// Saves a new draft, or everything that can change of one that is locked. It cannot touch a version that was published.
+    async fn save(connection: &mut PgConnection, offering: &Self) -> Result<(), Error> {
+        let saved = sqlx::query_scalar!(
+            "insert into product_catalog.offering (id, code, version_number, state, name_zh, name_en, category_codes, \
+         specification_code, supply, valid_from_date, valid_to_date, prerequisite_offering_codes, successor_code, content, \
+         version, create_time, update_time, publish_time, retire_time, delete_time) \
+         select id, code, version_number, state, name_zh, name_en, category_codes, specification_code, supply, valid_from_date, \
+         valid_to_date, prerequisite_offering_codes, successor_code, content, version, create_time, update_time, publish_time, \
+         retire_time, delete_time \
+         from jsonb_to_record($1) as new (id uuid, code text, version_number integer, state text, name_zh text, name_en text, \
+         category_codes text[], specification_code text, supply text, valid_from_date date, valid_to_date date, \
+         prerequisite_offering_codes text[], successor_code text, content jsonb, version bigint, create_time timestamptz, \
+         update_time timestamptz, publish_time timestamptz, retire_time timestamptz, delete_time timestamptz) \
+         on conflict (id) do update set state = excluded.state, name_zh = excluded.name_zh, name_en = excluded.name_en, \
+         category_codes = excluded.category_codes, specification_code = excluded.specification_code, supply = excluded.supply, \
+         valid_from_date = excluded.valid_from_date, valid_to_date = excluded.valid_to_date, \
+         prerequisite_offering_codes = excluded.prerequisite_offering_codes, content = excluded.content, \
+         version = excluded.version, update_time = excluded.update_time, publish_time = excluded.publish_time, \
+         delete_time = excluded.delete_time \
+         where offering.state = 'DRAFT' \
+         returning id",
+            Json(offering) as _,
+        )
+        .fetch_one(connection)
+        .await;
+        let error = |error| {
+            Error::from(error).or_exists("offering_version_key", "offering", "code", &offering.code).or_exists(
+                "offering_draft_key",
+                "offering",
+                "code",
+                &offering.code,
+            )
+        };
+        saved.map(|_id| ()).map_err(error)
+    }
+}
+
+/// The version of an id, or all versions of a code by their numbers, deleted ones included.
+async fn find(connection: &mut PgConnection, id: Option<Uuid>, code: Option<&str>) -> Result<Vec<Offering>, Error> {
     let found = sqlx::query_as!(
         Offering,
         r#"select id, code, version_number, state as "state: State", name_zh, name_en, category_codes, specification_code,
@@ -22,35 +85,34 @@ pub(super) async fn versions(connection: &mut PgConnection, key: &Key) -> Result
         id,
         code,
     );
-    let found = found.fetch_all(connection).await?;
-    if found.is_empty() { Err(Error::NotFound { resource: "offering", value }) } else { Ok(found) }
+    Ok(found.fetch_all(connection).await?)
 }
 
-/// The version of an id.
-pub(super) async fn get(connection: &mut PgConnection, id: Uuid) -> Result<Offering, Error> {
-    let found = versions(connection, &Key::Id(id)).await?.into_iter().next();
-    found.ok_or_else(|| Error::not_found("offering", id))
-}
-
-/// The version of an id, or all live versions of a code, for a change of them. A version that is added meanwhile is seen.
-pub(super) async fn lock(connection: &mut PgConnection, key: &Key) -> Result<Vec<Offering>, Error> {
-    let (id, code, value) = key.parts();
-    sqlx::query_scalar!(
+/// Locks the version of an id, or all versions of a code, for a change of them.
+async fn lock(connection: &mut PgConnection, id: Option<Uuid>, code: Option<&str>) -> Result<(), Error> {
+    let locked = sqlx::query_scalar!(
         "select id from product_catalog.offering where id = $1 or code = $2 order by id for no key update",
         id,
         code,
-    )
-    .fetch_all(&mut *connection)
-    .await?;
-    let mut found = versions(connection, key).await?;
-    found.retain(|version| id.is_some() || version.delete_time.is_none());
+    );
+    locked.fetch_all(connection).await?;
+    Ok(())
+}
+
+/// The version of an id, or all versions of a code by their numbers, deleted ones included; at least one.
+pub(super) async fn versions(connection: &mut PgConnection, key: &Key) -> Result<Vec<Offering>, Error> {
+    let (id, code, value) = key.parts();
+    let found = find(connection, id, code).await?;
     if found.is_empty() { Err(Error::NotFound { resource: "offering", value }) } else { Ok(found) }
 }
 
-/// The version of an id for a change of it.
-pub(super) async fn lock_one(connection: &mut PgConnection, id: Uuid) -> Result<Offering, Error> {
-    let found = lock(connection, &Key::Id(id)).await?.into_iter().next();
-    found.ok_or_else(|| Error::not_found("offering", id))
+/// The version of an id, or all live versions of a code, for a change of them. A version that is added meanwhile is seen.
+pub(super) async fn lock_versions(connection: &mut PgConnection, key: &Key) -> Result<Vec<Offering>, Error> {
+    let (id, code, value) = key.parts();
+    lock(connection, id, code).await?;
+    let mut found = find(connection, id, code).await?;
+    found.retain(|version| id.is_some() || version.delete_time.is_none());
+    if found.is_empty() { Err(Error::NotFound { resource: "offering", value }) } else { Ok(found) }
 }
 
 /// Waits for every other change that decides what is sold. It comes before the locks of offerings.
@@ -158,39 +220,6 @@ pub(crate) async fn lock_offerings(connection: &mut PgConnection, codes: &[Strin
         *known = standing.max(*known);
     }
     Ok(standings)
-}
-
-/// Saves a new draft, or everything that can change of one that is locked. It cannot touch a version that was published.
-pub(super) async fn save(connection: &mut PgConnection, offering: &Offering) -> Result<(), Error> {
-    let saved = sqlx::query_scalar!(
-        "insert into product_catalog.offering (id, code, version_number, state, name_zh, name_en, category_codes, \
-         specification_code, supply, valid_from_date, valid_to_date, prerequisite_offering_codes, successor_code, content, \
-         version, create_time, update_time, publish_time, retire_time, delete_time) \
-         select id, code, version_number, state, name_zh, name_en, category_codes, specification_code, supply, valid_from_date, \
-         valid_to_date, prerequisite_offering_codes, successor_code, content, version, create_time, update_time, publish_time, \
-         retire_time, delete_time \
-         from jsonb_to_record($1) as new (id uuid, code text, version_number integer, state text, name_zh text, name_en text, \
-         category_codes text[], specification_code text, supply text, valid_from_date date, valid_to_date date, \
-         prerequisite_offering_codes text[], successor_code text, content jsonb, version bigint, create_time timestamptz, \
-         update_time timestamptz, publish_time timestamptz, retire_time timestamptz, delete_time timestamptz) \
-         on conflict (id) do update set state = excluded.state, name_zh = excluded.name_zh, name_en = excluded.name_en, \
-         category_codes = excluded.category_codes, specification_code = excluded.specification_code, supply = excluded.supply, \
-         valid_from_date = excluded.valid_from_date, valid_to_date = excluded.valid_to_date, \
-         prerequisite_offering_codes = excluded.prerequisite_offering_codes, content = excluded.content, \
-         version = excluded.version, update_time = excluded.update_time, publish_time = excluded.publish_time, \
-         delete_time = excluded.delete_time \
-         where offering.state = 'DRAFT' \
-         returning id",
-        Json(offering) as _,
-    )
-    .fetch_one(connection)
-    .await;
-    match saved.map_err(guanxi_db::Error::from) {
-        Err(error) if matches!(error.constraint(), Some("offering_version_key" | "offering_draft_key")) => {
-            Err(Error::Exists { resource: "offering", field: "code", value: offering.code.clone() })
-        }
-        saved => Ok(saved.map(|_id| ())?),
-    }
 }
 
 /// Saves new offerings.
