@@ -38,7 +38,7 @@ impl Guard for History {
             "opportunity" | "need" | "quote" => Ok(self.sees_opportunity(call, noun, id).await?),
             // They belong to the whole operator.
             "pipeline" => Ok(true),
-            // A noun whose histories nobody thought of stays closed: a new one needs an arm here.
+            // A noun that nobody thought of here stays closed: leads, with their own sight, and every other new one need an arm.
             _ => Ok(false),
         }
     }
