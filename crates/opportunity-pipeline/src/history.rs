@@ -6,7 +6,7 @@ use guanxi_grpc::{Call, Refusal};
 use guanxi_resource::{Error, Resources, Sight};
 use uuid::Uuid;
 
-/// Keeps the histories of opportunities and of what hangs at them to those who see the opportunity.
+/// Keeps the histories of opportunities, of what hangs at them, and of leads to those who see the opportunity or lead.
 pub(crate) struct History(Resources);
 
 impl History {
@@ -15,13 +15,15 @@ impl History {
     }
 
     /// Where the caller may read histories, and whether of all that lies there or only of what it works on.
-    async fn sees_opportunity(&self, call: &Call, noun: &str, id: Uuid) -> Result<bool, Error> {
+    async fn sees_work(&self, call: &Call, noun: &str, id: Uuid) -> Result<bool, Error> {
         let sight = Sight::of(call, "", self.0.paths()).or_own(call, OPPORTUNITY_READ_ALL, self.0.paths());
         let mut connection = self.0.connection().await?;
         let found = sqlx::query!(
-            "select territory_path, seen_by from opportunity_pipeline.opportunity where id = case $1 when 'opportunity' then $2 \
+            "select territory_path as \"territory_path!\", seen_by as \"seen_by!\" from opportunity_pipeline.opportunity \
+             where id = case $1 when 'opportunity' then $2 \
              when 'need' then (select opportunity_id from opportunity_pipeline.need where id = $2) \
-             when 'quote' then (select opportunity_id from opportunity_pipeline.quote where id = $2) end",
+             when 'quote' then (select opportunity_id from opportunity_pipeline.quote where id = $2) end \
+             union all select territory_path, seen_by from opportunity_pipeline.lead where $1 = 'lead' and id = $2",
             noun,
             id,
         );
@@ -35,10 +37,10 @@ impl History {
 impl Guard for History {
     async fn sees(&self, call: &Call, noun: &str, id: Uuid) -> Result<bool, Refusal> {
         match noun {
-            "opportunity" | "need" | "quote" => Ok(self.sees_opportunity(call, noun, id).await?),
+            "lead" | "opportunity" | "need" | "quote" => Ok(self.sees_work(call, noun, id).await?),
             // They belong to the whole operator.
-            "pipeline" => Ok(true),
-            // A noun whose histories nobody thought of stays closed: a new one needs an arm here.
+            "pipeline" | "approval_policy" => Ok(true),
+            // A noun that nobody thought of here stays closed: every new one needs an arm.
             _ => Ok(false),
         }
     }

@@ -48,16 +48,22 @@ fn is_met(criterion: ExitCriterion, opportunity: &Opportunity, facts: &Facts) ->
 
 /// Refuses to let an opportunity go on from a stage, with everything that is left to do.
 pub(super) fn check(stage: &Stage, opportunity: &Opportunity, facts: &Facts) -> Result<(), Error> {
-    let unmet = unmet(&stage.exit_criteria, opportunity, facts);
+    let unmet = unmet(&stage.exit_criteria, opportunity, facts).into_iter();
+    let unmet: Vec<Violation> = unmet.map(|criterion| violation(criterion, opportunity, facts)).collect();
     if unmet.is_empty() {
         return Ok(());
     }
+    Err(lacking(ErrorReason::ExitCriteriaUnmet, unmet).with("stage", &stage.code).into())
+}
+
+/// The refusal of an opportunity that lacks something.
+pub(super) fn lacking(why: ErrorReason, unmet: Vec<Violation>) -> Refusal {
+    let refusal = Refusal::new(Code::FailedPrecondition, reason(why)).with("count", unmet.len());
     let mut violations = Violations::default();
-    for criterion in &unmet {
-        violations.push(violation(*criterion, opportunity, facts));
+    for violation in unmet {
+        violations.push(violation);
     }
-    let refusal = Refusal::new(Code::FailedPrecondition, reason(ErrorReason::ExitCriteriaUnmet));
-    Err(refusal.with("stage", &stage.code).with("count", unmet.len()).naming(violations).into())
+    refusal.naming(violations)
 }
 
 /// A criterion that is not met, and what to do about it.

@@ -102,8 +102,6 @@ impl Target {
     }
 }
 
-fn in_service(manager: Option<Manager>) -> Option<Manager> {
-}
 /// A manager who is in service.
 pub(crate) fn in_service(manager: Option<Manager>) -> Option<Manager> {
     manager.filter(|manager| manager.in_service)

@@ -295,8 +295,6 @@ fn factor(field: &str, sent: &pb::KeySuccessFactor) -> Result<KeySuccessFactor, 
 }
 
 /// The code of a territory.
-pub(super) fn territory_code(field: &str, value: &str) -> Result<String, Violation> {
-}
 pub(crate) fn territory_code(field: &str, value: &str) -> Result<String, Violation> {
     match code(field, value)? {
         code if code.len() <= 32 && !code.contains('-') => Ok(code),

@@ -1,11 +1,10 @@
 //! What becomes of an opportunity by its verbs: pure functions from a row to the next.
 
-use guanxi_grpc::{Refusal, Violation, Violations, day, number};
+use guanxi_grpc::{Violation, Violations, day, number};
 use guanxi_proto::opportunity_pipeline::v1::ErrorReason;
 use guanxi_resource::{Deletable, Error};
 use rust_decimal::Decimal;
 use time::Date;
-use tonic::Code;
 
 use super::course::{Course, Step};
 use super::criteria::{self, Facts};
@@ -49,24 +48,14 @@ impl Opportunity {
     /// OPEN in its last open stage, with an account and a value → WON.
     pub(super) fn won(&self, stages: &[Stage], facts: &Facts, closing: &Closing, today: Date) -> Result<Self, Error> {
         self.check_state(&[State::Open], "OPEN")?;
-        let mut violations = Violations::default();
-        let close_date = violations.keep(self.close_date(closing, today));
-        let sent = closing.amount.as_ref();
-        if let Some((own_code, (_, code))) =
-            self.currency_code.as_ref().zip(sent).filter(|(own, (_, sent))| *own != sent)
-        {
-            let mixed = Violation::new("amount.currency_code", own(ErrorReason::CurrenciesMixed));
-            violations.push(mixed.with("value", code).with("expected", own_code));
-        }
-        violations.check()?;
+        let close_date = self.close_date(closing, today)?;
         let course = Course::of(stages, &self.stage_code)?;
         let stage = course.win()?;
         criteria::check(course.present, self, facts)?;
-        let amount = sent.map(|(amount, _)| *amount).or_else(|| self.value());
-        self.check_complete(amount)?;
-        let currency_code = sent.map(|(_, code)| code.clone()).or_else(|| self.currency_code.clone());
-        let closed = self.closed(State::Won, stage, closing, close_date.unwrap_or(today));
-        Ok(Self { amount, currency_code, ..closed })
+        let worth = closing.amount.clone().or_else(|| self.value().zip(self.currency_code.clone()));
+        self.check_complete(worth.is_some())?;
+        let (amount, currency_code) = worth.unzip();
+        Ok(Self { amount, currency_code, ..self.closed(State::Won, stage, closing, close_date) })
     }
 
     /// OPEN or SUSPENDED → LOST.
@@ -126,10 +115,19 @@ impl Opportunity {
         Self { stage_code: stage.code.clone(), stage_enter_date: Some(date), ..self.clone() }
     }
 
-    /// The day on which it is closed: today where none is named, never before it was opened.
-    fn close_date(&self, closing: &Closing, today: Date) -> Result<Date, Violation> {
+    /// The day on which it is closed: today where none is named, never before it was opened. An amount is in the currency that it has.
+    fn close_date(&self, closing: &Closing, today: Date) -> Result<Date, Violations> {
+        let mut violations = Violations::default();
         let first = self.open_date.unwrap_or(day::FIRST).min(today);
-        number("close_date", closing.close_date.unwrap_or(today), first, today)
+        let close_date = number("close_date", closing.close_date.unwrap_or(today), first, today);
+        let close_date = violations.keep(close_date);
+        if let (Some((_, sent)), Some(expected)) = (&closing.amount, &self.currency_code)
+            && sent != expected
+        {
+            let mixed = Violation::new("amount.currency_code", own(ErrorReason::CurrenciesMixed));
+            violations.push(mixed.with("value", sent).with("expected", expected));
+        }
+        close_date.filter(|_| violations.is_empty()).ok_or(violations)
     }
 
     /// Closed on a day, which its time in the new stage begins with; a day in the past does not shorten the stage before to less than nothing.
@@ -146,20 +144,15 @@ impl Opportunity {
     }
 
     /// Refuses to win what has no account or no value.
-    fn check_complete(&self, amount: Option<Decimal>) -> Result<(), Error> {
-        let mut missing = Violations::default();
+    fn check_complete(&self, has_value: bool) -> Result<(), Error> {
+        let mut missing = Vec::new();
         if self.account_id.is_none() {
             missing.push(criteria::missing("opportunity.account_id", "account_id"));
         }
-        if amount.is_none() {
+        if !has_value {
             missing.push(criteria::missing("opportunity.amount", "amount"));
         }
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let count = missing.clone().into_inner().len();
-        let refusal = Refusal::new(Code::FailedPrecondition, own(ErrorReason::WinIncomplete));
-        Err(refusal.with("count", count).naming(missing).into())
+        if missing.is_empty() { Ok(()) } else { Err(criteria::lacking(ErrorReason::WinIncomplete, missing).into()) }
     }
 }
 

@@ -10,9 +10,8 @@ use guanxi_test_support::contract::change::Answer;
 use guanxi_test_support::contract::{Fixture, INSIDE, Outside, Place, Subject, fixture};
 use serde_json::{Value as Json, json};
 
-use crate::support::{PLAIN, Service, opportunity, owner_at, pipeline};
 use crate::personal;
-use crate::support::{E1001, Service, lead, opportunity, owner_at};
+use crate::support::{E1001, PLAIN, Service, lead, opportunity, owner_at, pipeline};
 use crate::wire::{self, Caller};
 
 static COUNT: AtomicU32 = AtomicU32::new(0);

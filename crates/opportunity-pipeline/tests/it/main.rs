@@ -3,18 +3,15 @@
 
 mod fixtures;
 mod history;
+mod lead;
 mod leak;
 mod need;
 mod opportunity;
 mod opportunity_import;
 mod opportunity_race;
 mod opportunity_stage;
-mod pipeline;
-mod lead;
-mod leak;
-mod need;
-mod opportunity;
 mod personal;
+mod pipeline;
 mod reasons;
 mod support;
 

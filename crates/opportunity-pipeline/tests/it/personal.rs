@@ -35,12 +35,8 @@ pub(crate) async fn with_person(service: &Service, need: Need, fresh: &str, pers
             made(service, "LeadService/UpdateLead", named(fresh)).await;
             made(service, "LeadService/DeleteLead", id).await;
         }
-        Need::Code
-        | Need::Opportunity
-        | Need::DeletedOpportunity
-        | Need::Hypothesis
-        | Need::VerifiedHypothesis
-        | Need::DeletedHypothesis => {}
+        // Nothing else has a person.
+        _ => {}
     }
 }
 
