@@ -3,6 +3,7 @@
 mod copies;
 mod error;
 mod opportunity;
+mod opportunity_view;
 mod pipeline;
 mod place;
 mod service;

@@ -6,6 +6,7 @@ use futures_util::FutureExt;
 use guanxi_events::Follower;
 use guanxi_grpc::{Peer, Services};
 use guanxi_proto::opportunity_pipeline::v1::opportunity_service_server::OpportunityServiceServer;
+use guanxi_proto::opportunity_pipeline::v1::opportunity_view_service_server::OpportunityViewServiceServer;
 use guanxi_proto::opportunity_pipeline::v1::pipeline_service_server::PipelineServiceServer;
 use guanxi_service::territories::{self, Beside};
 use guanxi_service::{Error, Foundation, peers};
@@ -14,6 +15,7 @@ use tokio::net::TcpListener;
 
 use crate::copies::{self, CATALOG_TYPES, Copies, REGISTRY_TYPES, Upstream};
 use crate::opportunity::OpportunityRpc;
+use crate::opportunity_view::OpportunityViewRpc;
 use crate::pipeline::{self, PipelineRpc};
 use crate::place;
 
@@ -65,6 +67,7 @@ pub async fn serve(
     pipeline::ensure_standard(&resources).await.map_err(|error| Error::Assemble(error.into()))?;
     let mut services = Services::default();
     services.add(PipelineServiceServer::new(PipelineRpc::new(resources.clone())));
+    services.add(OpportunityViewServiceServer::new(OpportunityViewRpc::new(resources.clone())));
     services.add(OpportunityServiceServer::new(OpportunityRpc::new(resources, copies)));
     foundation.serve(&settings.service, NAME, &directory, services, listener, stop).await
 }

@@ -12,4 +12,6 @@ mod patch;
 mod rpc;
 pub(crate) mod store;
 
+pub(crate) use listing::COLUMNS;
+pub(crate) use model::Opportunity;
 pub(crate) use rpc::OpportunityRpc;

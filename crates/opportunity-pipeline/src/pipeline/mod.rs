@@ -7,6 +7,6 @@ mod rpc;
 mod standard;
 pub(crate) mod store;
 
-pub(crate) use model::ForecastCategory;
+pub(crate) use model::{ForecastCategory, Pipeline, Stage, StageKind};
 pub(crate) use rpc::PipelineRpc;
 pub(crate) use standard::{STANDARD, ensure as ensure_standard};

@@ -175,6 +175,11 @@ impl Pipeline {
         self.stages.first()
     }
 
+    /// The stage of a code.
+    pub(crate) fn stage(&self, code: &str) -> Option<&Stage> {
+        self.stages.iter().find(|stage| stage.code == code)
+    }
+
     /// What the stages of the next version leave out or make another kind of: the places and codes.
     pub(super) fn moved(&self, after: &Self) -> Vec<(String, String)> {
         let moved = self.stages.iter().filter_map(|stage| {

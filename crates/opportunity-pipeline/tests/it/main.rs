@@ -4,6 +4,8 @@
 mod fixtures;
 mod leak;
 mod opportunity;
+mod opportunity_view;
+mod opportunity_view_recount;
 mod pipeline;
 mod reasons;
 mod support;
