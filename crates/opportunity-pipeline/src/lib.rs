@@ -6,6 +6,7 @@ mod history;
 mod lead;
 mod need;
 mod opportunity;
+mod opportunity_view;
 mod pipeline;
 mod place;
 mod service;

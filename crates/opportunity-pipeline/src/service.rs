@@ -8,6 +8,7 @@ use guanxi_grpc::{Peer, Services};
 use guanxi_proto::opportunity_pipeline::v1::lead_service_server::LeadServiceServer;
 use guanxi_proto::opportunity_pipeline::v1::need_service_server::NeedServiceServer;
 use guanxi_proto::opportunity_pipeline::v1::opportunity_service_server::OpportunityServiceServer;
+use guanxi_proto::opportunity_pipeline::v1::opportunity_view_service_server::OpportunityViewServiceServer;
 use guanxi_proto::opportunity_pipeline::v1::pipeline_service_server::PipelineServiceServer;
 use guanxi_service::territories::{self, Beside};
 use guanxi_service::{Error, Foundation, peers};
@@ -19,6 +20,7 @@ use crate::history::History;
 use crate::lead::LeadRpc;
 use crate::need::NeedRpc;
 use crate::opportunity::OpportunityRpc;
+use crate::opportunity_view::OpportunityViewRpc;
 use crate::pipeline::{self, PipelineRpc};
 use crate::place;
 
@@ -73,6 +75,7 @@ pub async fn serve(
     let foundation = foundation.guarded_by(History::new(resources.clone()));
     services.add(LeadServiceServer::new(LeadRpc::new(resources.clone(), copies.clone())));
     services.add(NeedServiceServer::new(NeedRpc::new(resources.clone(), copies.clone())));
+    services.add(OpportunityViewServiceServer::new(OpportunityViewRpc::new(resources.clone())));
     services.add(OpportunityServiceServer::new(OpportunityRpc::new(resources, copies)));
     foundation.serve(&settings.service, NAME, &directory, services, listener, stop).await
 }

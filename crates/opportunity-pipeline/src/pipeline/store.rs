@@ -74,7 +74,7 @@ pub(super) async fn find(
 }
 
 /// The pipeline of a key, or the refusal that there is none.
-pub(super) async fn get(connection: &mut PgConnection, key: &Key) -> Result<Pipeline, Error> {
+pub(crate) async fn get(connection: &mut PgConnection, key: &Key) -> Result<Pipeline, Error> {
     let (id, code, value) = key.parts();
     find(connection, id, code).await?.ok_or(Error::NotFound { resource: "pipeline", value })
 }

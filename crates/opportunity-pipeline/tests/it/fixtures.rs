@@ -188,6 +188,11 @@ fn small_pipeline(code: &str) -> Json {
     json!({"code": code, "name": {"zh": code}, "stages": [open, won, stage("GONE", "STAGE_KIND_LOST", 0)]})
 }
 
+/// Of everything in a county.
+fn in_county(place: Place, _: &str) -> Json {
+    json!({"territoryCode": place.county})
+}
+
 /// An entry for every method that the process serves.
 pub(crate) const FIXTURES: &[Fixture<Need>] = &[
     fixture(
@@ -349,6 +354,10 @@ pub(crate) const FIXTURES: &[Fixture<Need>] = &[
     fixture("NeedService/RefuteNeed", Need::Hypothesis, Outside::NotFound, |_, id| json!({"id": id, "reason": "没有"})),
     fixture("NeedService/DeleteNeed", Need::Hypothesis, Outside::NotFound, |_, id| json!({"id": id})),
     fixture("NeedService/UndeleteNeed", Need::DeletedHypothesis, Outside::NotFound, |_, id| json!({"id": id})),
+    fixture("OpportunityViewService/GetBoard", Need::Opportunity, Outside::NotFound, in_county),
+    fixture("OpportunityViewService/GetFunnel", Need::Opportunity, Outside::NotFound, in_county),
+    fixture("OpportunityViewService/GetForecast", Need::Opportunity, Outside::NotFound, in_county),
+    fixture("OpportunityViewService/ListStalledOpportunities", Need::Opportunity, Outside::NotFound, in_county),
     fixture("EventFeedService/Follow", Need::Code, Outside::Same, |_, _| json!({})),
     fixture("EventFeedService/GetFeedHead", Need::Code, Outside::Same, |_, _| json!({})),
     fixture(

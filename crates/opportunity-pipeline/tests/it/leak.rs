@@ -57,6 +57,7 @@ impl World {
                 json!({"territoryCode": INSIDE.county}),
             ]
         };
+        let views = || vec![json!({}), json!({"territoryCode": INSIDE.city})];
         let history = |noun: &str, need: Need| json!({"subject": format!("{noun}/{}", id(need)), "pageSize": 1});
         vec![
             ("OpportunityService/GetOpportunity", gets(Need::Opportunity, Need::DeletedOpportunity)),
@@ -65,6 +66,16 @@ impl World {
             (
                 "PipelineService/ListPipelines",
                 vec![json!({"showDeleted": true, "withTotal": true}), json!({"showDeleted": true, "pageSize": 1})],
+            ),
+            ("OpportunityViewService/GetBoard", views()),
+            ("OpportunityViewService/GetFunnel", views()),
+            ("OpportunityViewService/GetForecast", views()),
+            (
+                "OpportunityViewService/ListStalledOpportunities",
+                vec![
+                    json!({"asOfDate": "2100-01-01", "withTotal": true}),
+                    json!({"asOfDate": "2100-01-01", "pageSize": 1}),
+                ],
             ),
             (
                 "OpportunityService/ListStagePeriods",

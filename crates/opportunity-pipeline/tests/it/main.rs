@@ -10,6 +10,8 @@ mod opportunity;
 mod opportunity_import;
 mod opportunity_race;
 mod opportunity_stage;
+mod opportunity_view;
+mod opportunity_view_recount;
 mod personal;
 mod pipeline;
 mod reasons;

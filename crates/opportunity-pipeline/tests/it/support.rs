@@ -5,6 +5,7 @@ use std::ops::{Deref, DerefMut};
 use guanxi_auth::Role;
 use guanxi_proto::opportunity_pipeline::v1::lead_service_client::LeadServiceClient;
 use guanxi_proto::opportunity_pipeline::v1::opportunity_service_client::OpportunityServiceClient;
+use guanxi_proto::opportunity_pipeline::v1::opportunity_view_service_client::OpportunityViewServiceClient;
 use guanxi_proto::opportunity_pipeline::v1::pipeline_service_client::PipelineServiceClient;
 use guanxi_proto::opportunity_pipeline::v1::*;
 use guanxi_proto::r#type::v1::{LocalizedText, Money};
@@ -104,6 +105,10 @@ impl Service {
 
     pub(crate) fn opportunities(&self) -> OpportunityServiceClient<Channel> {
         OpportunityServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn views(&self) -> OpportunityViewServiceClient<Channel> {
+        OpportunityViewServiceClient::new(self.channel.clone())
     }
 
     pub(crate) fn pipelines(&self) -> PipelineServiceClient<Channel> {
