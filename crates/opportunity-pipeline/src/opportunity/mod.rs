@@ -22,9 +22,8 @@ pub(crate) mod store;
 mod verb;
 
 pub(crate) use desk::{in_service, visible};
+pub(crate) use listing::COLUMNS;
 pub(crate) use model::{Kind, Opportunity, Placing, State};
 pub(crate) use opening::open;
 pub(crate) use patch::{territory_code, unknown_manager};
-pub(crate) use listing::COLUMNS;
-pub(crate) use model::Opportunity;
 pub(crate) use rpc::OpportunityRpc;

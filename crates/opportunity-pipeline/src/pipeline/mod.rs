@@ -8,6 +8,5 @@ mod standard;
 pub(crate) mod store;
 
 pub(crate) use model::{ExitCriterion, ForecastCategory, Pipeline, Stage, StageKind};
-pub(crate) use model::{ForecastCategory, Pipeline, Stage, StageKind};
 pub(crate) use rpc::PipelineRpc;
 pub(crate) use standard::{STANDARD, ensure as ensure_standard};
