@@ -1,5 +1,6 @@
-//! From a hint to an accepted quote: pipelines and opportunities.
+//! From a hint to an accepted quote: pipelines, opportunities and quotes.
 
+mod approval_policy;
 mod copies;
 mod error;
 mod history;
@@ -9,6 +10,7 @@ mod opportunity;
 mod opportunity_view;
 mod pipeline;
 mod place;
+mod quote;
 mod service;
 
 pub use service::{MIGRATOR, SCHEMA, Settings, serve};

@@ -5,16 +5,19 @@ use std::sync::LazyLock;
 use futures_util::FutureExt;
 use guanxi_events::Follower;
 use guanxi_grpc::{Peer, Services};
+use guanxi_proto::opportunity_pipeline::v1::approval_policy_service_server::ApprovalPolicyServiceServer;
 use guanxi_proto::opportunity_pipeline::v1::lead_service_server::LeadServiceServer;
 use guanxi_proto::opportunity_pipeline::v1::need_service_server::NeedServiceServer;
 use guanxi_proto::opportunity_pipeline::v1::opportunity_service_server::OpportunityServiceServer;
 use guanxi_proto::opportunity_pipeline::v1::opportunity_view_service_server::OpportunityViewServiceServer;
 use guanxi_proto::opportunity_pipeline::v1::pipeline_service_server::PipelineServiceServer;
+use guanxi_proto::opportunity_pipeline::v1::quote_service_server::QuoteServiceServer;
 use guanxi_service::territories::{self, Beside};
 use guanxi_service::{Error, Foundation, peers};
 use sqlx::migrate::Migrator;
 use tokio::net::TcpListener;
 
+use crate::approval_policy::{self, ApprovalPolicyRpc};
 use crate::copies::{self, CATALOG_TYPES, Copies, REGISTRY_TYPES, Upstream};
 use crate::history::History;
 use crate::lead::LeadRpc;
@@ -23,6 +26,7 @@ use crate::opportunity::OpportunityRpc;
 use crate::opportunity_view::OpportunityViewRpc;
 use crate::pipeline::{self, PipelineRpc};
 use crate::place;
+use crate::quote::{self, QuoteRpc};
 
 /// Name of the service.
 const NAME: &str = "opportunity-pipeline";
@@ -70,13 +74,18 @@ pub async fn serve(
     let resources = foundation.resources(directory.clone());
     let copies = Copies::new(&foundation.database, directory.paths.clone(), registry, catalog);
     pipeline::ensure_standard(&resources).await.map_err(|error| Error::Assemble(error.into()))?;
-    let mut services = Services::default();
-    services.add(PipelineServiceServer::new(PipelineRpc::new(resources.clone())));
+    approval_policy::ensure(&resources).await.map_err(|error| Error::Assemble(error.into()))?;
+    tokio::spawn(quote::watch_expiry(resources.clone()));
     let foundation = foundation.guarded_by(History::new(resources.clone()));
-    services.add(LeadServiceServer::new(LeadRpc::new(resources.clone(), copies.clone())));
-    services.add(NeedServiceServer::new(NeedRpc::new(resources.clone(), copies.clone())));
-    services.add(OpportunityViewServiceServer::new(OpportunityViewRpc::new(resources.clone())));
-    services.add(OpportunityServiceServer::new(OpportunityRpc::new(resources, copies)));
+    let mut services = Services::default();
+    services
+        .add(PipelineServiceServer::new(PipelineRpc::new(resources.clone())))
+        .add(LeadServiceServer::new(LeadRpc::new(resources.clone(), copies.clone())))
+        .add(OpportunityServiceServer::new(OpportunityRpc::new(resources.clone(), copies.clone())))
+        .add(OpportunityViewServiceServer::new(OpportunityViewRpc::new(resources.clone())))
+        .add(NeedServiceServer::new(NeedRpc::new(resources.clone(), copies.clone())))
+        .add(QuoteServiceServer::new(QuoteRpc::new(resources.clone(), copies)))
+        .add(ApprovalPolicyServiceServer::new(ApprovalPolicyRpc::new(resources)));
     foundation.serve(&settings.service, NAME, &directory, services, listener, stop).await
 }
 

@@ -36,6 +36,10 @@ impl World {
             Need::Lead,
             Need::DisqualifiedLead,
             Need::DeletedLead,
+            Need::Deal,
+            Need::Quote,
+            Need::WaitingQuote,
+            Need::ApprovedQuote,
         ] {
             inside.push((need, need.fresh(&service, INSIDE).await));
             // Pipelines lie nowhere.
@@ -87,6 +91,14 @@ impl World {
             ("LeadService/ListLeads", lists()),
             ("NeedService/GetNeed", gets(Need::Hypothesis, Need::DeletedHypothesis)),
             ("NeedService/ListNeeds", [lists(), vec![json!({"opportunityId": id(Need::Opportunity)})]].concat()),
+            ("QuoteService/GetQuote", gets(Need::Quote, Need::WaitingQuote)),
+            ("QuoteService/ListQuotes", [lists(), vec![json!({"opportunityId": id(Need::Deal)})]].concat()),
+            (
+                "QuoteService/ListQuotesWaiting",
+                vec![json!({"withTotal": true}), json!({"pageSize": 1}), json!({"territoryCode": INSIDE.county})],
+            ),
+            ("QuoteService/GetQuoteProposal", gets(Need::Quote, Need::ApprovedQuote)),
+            ("ApprovalPolicyService/GetApprovalPolicy", vec![json!({})]),
             (
                 "EventFeedService/Follow",
                 vec![json!({}), json!({"types": ["guanxi.opportunity_pipeline.v1.opportunity.*"]})],
@@ -101,6 +113,7 @@ impl World {
                     history("lead", Need::DeletedLead),
                     history("need", Need::VerifiedHypothesis),
                     history("need", Need::DeletedHypothesis),
+                    history("quote", Need::ApprovedQuote),
                 ],
             ),
             ("OpportunityService/ImportOpportunities", vec![import()]),

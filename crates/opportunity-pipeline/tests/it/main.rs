@@ -1,6 +1,9 @@
 //! opportunity-pipeline through real stubs on a real database.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
+mod approval_policy;
+mod bad_quote;
+mod catalog;
 mod fixtures;
 mod history;
 mod lead;
@@ -14,6 +17,8 @@ mod opportunity_view;
 mod opportunity_view_recount;
 mod personal;
 mod pipeline;
+mod quote;
+mod quote_fault;
 mod reasons;
 mod support;
 
