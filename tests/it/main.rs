@@ -9,6 +9,7 @@ mod market;
 mod on_behalf;
 mod pipeline_copy;
 mod process;
+mod quote;
 mod random;
 mod territory_copy;
 mod tools;
