@@ -51,13 +51,28 @@ impl PageQuery {
         self
     }
 
-    /// Where the path of a row lies outside `ranges`, only rows whose list, a `text[]` column, has the value: what somebody works on who may
-    /// not see everything around it.
+    /// Only rows whose column has another value, or none. Only the caller's own values may stand here beside [`only`](Self::only).
     #[must_use]
-    pub fn or_listed(mut self, ranges: &[Range], column: &'static str, value: String) -> Self {
+    pub fn except(mut self, column: &'static str, value: Value) -> Self {
+        self.conditions.push(Sql::new(column).text(" is distinct from ").value(value));
+        self
+    }
+
+    /// Where the path of a row lies outside `ranges`, only rows that a condition holds for, for example `quote.required_level <> 'CITY'`.
+    #[must_use]
+    pub fn or_where(self, ranges: &[Range], condition: &'static str) -> Self {
+        self.outside(ranges, Sql::new(condition))
+    }
+
+    /// Where the path of a row lies outside `ranges`, only rows whose list, a `text[]` column, has the value: what somebody works on.
+    #[must_use]
+    pub fn or_listed(self, ranges: &[Range], column: &'static str, value: String) -> Self {
+        self.outside(ranges, Sql::default().value(Value::Text(value)).text(" = any(").text(column).text(")"))
+    }
+
+    fn outside(mut self, ranges: &[Range], condition: Sql) -> Self {
         if let Some(path) = self.listing.path {
-            let listed = Sql::default().value(Value::Text(value)).text(" = any(").text(column).text(")");
-            self.conditions.push(Sql::new("(").then(Sql::within(path, ranges)).text(" or ").then(listed).text(")"));
+            self.conditions.push(Sql::new("(").then(Sql::within(path, ranges)).text(" or ").then(condition).text(")"));
         }
         self
     }
@@ -320,6 +335,13 @@ mod tests {
         // A name is no path, whatever it looks like.
         let names = statements(&query("name", Some(("/44/01/", 7))), &bounds);
         assert_eq!(names[0].1[4], text("/44/01/"));
+    }
+
+    #[test]
+    fn what_somebody_must_not_see_is_left_out_by_value_and_by_place() {
+        let query = query("name", None).except("owner", text("E1")).or_where(&ranges(&[("3/", "30")]), "level > 1");
+        let expected = "owner is distinct from $3 and (account.path >= $4 and account.path < $5 or level > 1)";
+        assert!(statements(&query, &[("", "z")])[0].0.contains(expected));
     }
 
     #[test]

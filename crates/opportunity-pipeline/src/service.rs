@@ -5,14 +5,18 @@ use std::sync::LazyLock;
 use futures_util::FutureExt;
 use guanxi_events::Follower;
 use guanxi_grpc::{Peer, Services};
+use guanxi_proto::opportunity_pipeline::v1::approval_policy_service_server::ApprovalPolicyServiceServer;
 use guanxi_proto::opportunity_pipeline::v1::opportunity_service_server::OpportunityServiceServer;
+use guanxi_proto::opportunity_pipeline::v1::quote_service_server::QuoteServiceServer;
 use guanxi_service::territories::{self, Beside};
 use guanxi_service::{Error, Foundation, peers};
 use sqlx::migrate::Migrator;
 use tokio::net::TcpListener;
 
+use crate::approval_policy::{self, ApprovalPolicyRpc};
 use crate::copies::{self, CATALOG_TYPES, Copies, REGISTRY_TYPES, Upstream};
 use crate::opportunity::OpportunityRpc;
+use crate::quote::{self, QuoteRpc};
 use crate::{pipeline, place};
 
 /// Name of the service.
@@ -61,8 +65,12 @@ pub async fn serve(
     let resources = foundation.resources(directory.clone());
     let copies = Copies::new(&foundation.database, directory.paths.clone(), registry, catalog);
     pipeline::ensure_standard(&resources).await.map_err(|error| Error::Assemble(error.into()))?;
+    approval_policy::ensure(&resources).await.map_err(|error| Error::Assemble(error.into()))?;
+    tokio::spawn(quote::watch_expiry(resources.clone()));
     let mut services = Services::default();
-    services.add(OpportunityServiceServer::new(OpportunityRpc::new(resources, copies)));
+    services.add(OpportunityServiceServer::new(OpportunityRpc::new(resources.clone(), copies.clone())));
+    services.add(QuoteServiceServer::new(QuoteRpc::new(resources.clone(), copies)));
+    services.add(ApprovalPolicyServiceServer::new(ApprovalPolicyRpc::new(resources)));
     foundation.serve(&settings.service, NAME, &directory, services, listener, stop).await
 }
 

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use guanxi_auth::TerritoryPaths;
 use guanxi_db::{Database, PgConnection};
 use guanxi_events::FollowError;
-use guanxi_grpc::Call;
+use guanxi_grpc::{Call, Peer};
 use guanxi_proto::events::v1::Event;
 use guanxi_resource::Error;
 use prost::Message;
@@ -55,6 +55,11 @@ impl Copies {
     /// Where territories lie.
     pub(crate) fn paths(&self) -> &TerritoryPaths {
         &self.paths
+    }
+
+    /// The way to product-catalog, where the settings name it.
+    pub(crate) fn catalog(&self) -> Option<&Peer> {
+        self.catalog.as_ref().map(|catalog| &catalog.peer)
     }
 
     /// The account of an id.

@@ -12,4 +12,7 @@ mod patch;
 mod rpc;
 pub(crate) mod store;
 
+#[cfg(test)]
+pub(crate) use model::Placing;
+pub(crate) use model::{Opportunity, State};
 pub(crate) use rpc::OpportunityRpc;

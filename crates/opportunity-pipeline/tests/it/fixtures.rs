@@ -9,7 +9,7 @@ use guanxi_test_support::contract::change::Answer;
 use guanxi_test_support::contract::{Fixture, INSIDE, Outside, Place, Subject, fixture};
 use serde_json::{Value as Json, json};
 
-use crate::support::{Service, opportunity, owner_at};
+use crate::support::{Service, deal, offer, opportunity, owner_at};
 use crate::wire::{self, Caller};
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -23,6 +23,14 @@ pub(crate) enum Need {
     Opportunity,
     /// A deleted opportunity.
     DeletedOpportunity,
+    /// An open opportunity with an account.
+    Deal,
+    /// A draft of a quote.
+    Quote,
+    /// A quote by somebody without authority, which waits for anybody who has some.
+    WaitingQuote,
+    /// An approved quote.
+    ApprovedQuote,
 }
 
 impl Need {
@@ -34,6 +42,16 @@ impl Need {
             Need::DeletedOpportunity => {
                 let id = Box::pin(Need::Opportunity.fresh(service, place)).await;
                 made(service, "OpportunityService/DeleteOpportunity", json!({"id": id})).await
+            }
+            Need::Deal => service.opportunity(deal(&code, place)).await.unwrap().id,
+            Need::Quote => service.draft(&service.admin, place, vec![offer("MAIL", 1)]).await.id,
+            Need::WaitingQuote => {
+                let draft = service.draft(&service.supporter(), place, vec![offer("MAIL", 1)]).await;
+                service.submit(&service.supporter(), &draft.id).await.unwrap().id
+            }
+            Need::ApprovedQuote => {
+                let draft = Box::pin(Need::Quote.fresh(service, place)).await;
+                service.submit(&service.admin, &draft).await.unwrap().id
             }
         }
     }
@@ -55,6 +73,7 @@ impl Subject for Service {
         ("account", "INSERT SELECT UPDATE"),
         ("account_external_id", "DELETE INSERT SELECT UPDATE"),
         ("account_manager", "INSERT SELECT UPDATE"),
+        ("approval_policy", "INSERT SELECT UPDATE"),
         ("event", "INSERT SELECT"),
         ("event_head", "SELECT UPDATE"),
         ("followed", "INSERT SELECT UPDATE"),
@@ -109,6 +128,60 @@ pub(crate) const FIXTURES: &[Fixture<Need>] = &[
         Need::DeletedOpportunity,
         Outside::NotFound,
         |_, id| json!({"id": id}),
+    ),
+    fixture(
+        "QuoteService/CreateQuote",
+        Need::Deal,
+        Outside::NotFound,
+        |_, id| json!({"quote": {"opportunityId": id, "lines": [{"offeringCode": "MAIL", "quantity": "2"}]}}),
+    ),
+    fixture("QuoteService/GetQuote", Need::Quote, Outside::NotFound, |_, id| json!({"id": id})),
+    fixture("QuoteService/ListQuotes", Need::Deal, Outside::NotFound, |_, id| json!({"opportunityId": id})),
+    fixture(
+        "QuoteService/ListQuotesWaiting",
+        Need::WaitingQuote,
+        Outside::NotFound,
+        |place, _| json!({"territoryCode": place.county}),
+    ),
+    fixture("QuoteService/GetQuoteProposal", Need::Quote, Outside::NotFound, |_, id| json!({"id": id})),
+    fixture(
+        "QuoteService/UpdateQuote",
+        Need::Quote,
+        Outside::NotFound,
+        |_, id| json!({"quote": {"id": id, "terms": "先付后用"}}),
+    ),
+    fixture("QuoteService/ReviseQuote", Need::ApprovedQuote, Outside::NotFound, |_, id| json!({"id": id})),
+    fixture("QuoteService/SubmitQuote", Need::Quote, Outside::NotFound, |_, id| json!({"id": id})),
+    fixture("QuoteService/ApproveQuote", Need::WaitingQuote, Outside::NotFound, |_, id| json!({"id": id})),
+    fixture(
+        "QuoteService/RejectQuote",
+        Need::WaitingQuote,
+        Outside::NotFound,
+        |_, id| json!({"id": id, "reason": "太便宜"}),
+    ),
+    fixture(
+        "QuoteService/WithdrawQuote",
+        Need::Quote,
+        Outside::NotFound,
+        |_, id| json!({"id": id, "reason": "客户改了主意"}),
+    ),
+    fixture("QuoteService/AcceptQuote", Need::ApprovedQuote, Outside::NotFound, |_, id| json!({"id": id})),
+    fixture(
+        "QuoteService/DeclineQuote",
+        Need::ApprovedQuote,
+        Outside::NotFound,
+        |_, id| json!({"id": id, "reason": "选了别家"}),
+    ),
+    fixture("ApprovalPolicyService/GetApprovalPolicy", Need::Code, Outside::Same, |_, _| json!({})),
+    fixture(
+        "ApprovalPolicyService/UpdateApprovalPolicy",
+        Need::Code,
+        Outside::RootOnly("ROOT_GRANT_MISSING"),
+        |_, code| {
+            // Another amount each time, in a currency that nothing is quoted in.
+            let amount = json!({"currencyCode": "SGD", "amount": code.trim_start_matches('c')});
+            json!({"approvalPolicy": {"thresholds": [{"aboveAmount": amount, "level": "AUTHORITY_LEVEL_CITY"}]}})
+        },
     ),
     fixture("EventFeedService/Follow", Need::Code, Outside::Same, |_, _| json!({})),
     fixture("EventFeedService/GetFeedHead", Need::Code, Outside::Same, |_, _| json!({})),

@@ -22,7 +22,15 @@ impl World {
     async fn start() -> Self {
         let service = <Service as Subject>::start().await;
         let (mut inside, mut outside) = (Vec::new(), Vec::new());
-        for need in [Need::Opportunity, Need::DeletedOpportunity] {
+        let needs = [
+            Need::Opportunity,
+            Need::DeletedOpportunity,
+            Need::Deal,
+            Need::Quote,
+            Need::WaitingQuote,
+            Need::ApprovedQuote,
+        ];
+        for need in needs {
             inside.push((need, need.fresh(&service, INSIDE).await));
             outside.push(need.fresh(&service, OUTSIDE).await);
         }
@@ -44,6 +52,14 @@ impl World {
         vec![
             ("OpportunityService/GetOpportunity", gets(Need::Opportunity, Need::DeletedOpportunity)),
             ("OpportunityService/ListOpportunities", lists()),
+            ("QuoteService/GetQuote", gets(Need::Quote, Need::WaitingQuote)),
+            ("QuoteService/ListQuotes", [lists(), vec![json!({"opportunityId": id(Need::Deal)})]].concat()),
+            (
+                "QuoteService/ListQuotesWaiting",
+                vec![json!({"withTotal": true}), json!({"pageSize": 1}), json!({"territoryCode": INSIDE.county})],
+            ),
+            ("QuoteService/GetQuoteProposal", gets(Need::Quote, Need::ApprovedQuote)),
+            ("ApprovalPolicyService/GetApprovalPolicy", vec![json!({})]),
             (
                 "EventFeedService/Follow",
                 vec![json!({}), json!({"types": ["guanxi.opportunity_pipeline.v1.opportunity.*"]})],
@@ -51,7 +67,11 @@ impl World {
             ("EventFeedService/GetFeedHead", vec![json!({})]),
             (
                 "ChangeService/ListChanges",
-                vec![history("opportunity", Need::Opportunity), history("opportunity", Need::DeletedOpportunity)],
+                vec![
+                    history("opportunity", Need::Opportunity),
+                    history("opportunity", Need::DeletedOpportunity),
+                    history("quote", Need::ApprovedQuote),
+                ],
             ),
             ("IdentityService/WhoAmI", vec![json!({})]),
             ("IdentityService/ListRoles", vec![json!({})]),
