@@ -6,6 +6,7 @@ mod follower;
 mod foreign_clients;
 mod on_behalf;
 mod process;
+mod quote;
 mod random;
 mod territory_copy;
 mod tools;
