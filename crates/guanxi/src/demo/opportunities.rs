@@ -2,8 +2,8 @@
 
 use guanxi_proto::client_registry::v1::{Account, Tier};
 use guanxi_proto::opportunity_pipeline::v1::{
-    CustomerIntent, KeySuccessFactor, KeySuccessFactorKind, Opportunity, OpportunityCompetitor, OpportunityKind,
-    OpportunityLine,
+    CloseReason, CustomerIntent, KeySuccessFactor, KeySuccessFactorKind, Opportunity, OpportunityCompetitor,
+    OpportunityKind, OpportunityLine,
 };
 use time::{Date, Duration};
 
@@ -11,6 +11,23 @@ use super::random::Random;
 
 /// The label by which the demo knows its opportunities again.
 pub(super) const TAG: &str = "演示";
+
+/// An opportunity, and what has become of it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Deal {
+    pub(super) opportunity: Opportunity,
+    pub(super) fate: Fate,
+}
+
+/// What has become of an opportunity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    Open,
+    /// Why, by its kind and in words.
+    Lost(CloseReason, &'static str),
+    /// Why, and until when.
+    Suspended(&'static str, Date),
+}
 
 /// What is sold together: the offering that gives the deal its name, its name, what may come with it, and the usual numbers of each.
 struct Package {
@@ -63,6 +80,16 @@ const FACTORS: [(KeySuccessFactorKind, &str); 5] = [
     (KeySuccessFactorKind::SuccessFactor, "样板项目参观后获得决策人认可"),
 ];
 
+const LOSSES: [(CloseReason, &str); 5] = [
+    (CloseReason::Price, "报价高于对方一成以上"),
+    (CloseReason::Competitor, "客户总部已与其他运营商签订框架协议"),
+    (CloseReason::Budget, "年度预算被削减"),
+    (CloseReason::NoDecision, "客户决策人变动，项目搁置"),
+    (CloseReason::Service, "客户对上次开通时限不满"),
+];
+
+const RESTS: [&str; 2] = ["等待客户下一年度预算", "客户办公楼搬迁，迁后再议"];
+
 const INTENTS: [CustomerIntent; 5] = [
     CustomerIntent::Unaware,
     CustomerIntent::Aware,
@@ -71,8 +98,8 @@ const INTENTS: [CustomerIntent; 5] = [
     CustomerIntent::Purchasing,
 ];
 
-/// Makes the opportunities of an account, the `number`th of the demo: none to three. Days are counted from `today`.
-pub(super) fn of_account(seed: u64, number: u64, account: &Account, owner_id: &str, today: Date) -> Vec<Opportunity> {
+/// Makes the deals of an account, the `number`th of the demo: none to three. Days are counted from `today`.
+pub(super) fn of_account(seed: u64, number: u64, account: &Account, owner_id: &str, today: Date) -> Vec<Deal> {
     // An account's own numbers: what another one has does not change them.
     let mut random = Random::new(seed ^ 0x0064_6561_6C73 ^ (number << 20));
     let wanted = |package: &&Package| package.section.is_empty() || account.industry_code.starts_with(package.section);
@@ -80,7 +107,22 @@ pub(super) fn of_account(seed: u64, number: u64, account: &Account, owner_id: &s
     random.shuffle(&mut packages);
     let count = if account.tier() == Tier::A { random.between(2, 3) } else { random.between(0, 3) };
     let packages = packages.into_iter().zip(0..count);
-    packages.map(|(package, _)| opportunity(&mut random, package, account, owner_id, today)).collect()
+    let deal = |(package, _)| Deal {
+        opportunity: opportunity(&mut random, package, account, owner_id, today),
+        fate: fate(&mut random, today),
+    };
+    packages.map(deal).collect()
+}
+
+fn fate(random: &mut Random, today: Date) -> Fate {
+    match random.between(1, 100) {
+        1..=18 => {
+            let (close_reason, reason) = *random.pick(&LOSSES);
+            Fate::Lost(close_reason, reason)
+        }
+        19..=24 => Fate::Suspended(random.pick::<&str>(&RESTS), today.saturating_add(Duration::days(120))),
+        _ => Fate::Open,
+    }
 }
 
 fn opportunity(random: &mut Random, package: &Package, account: &Account, owner_id: &str, today: Date) -> Opportunity {
@@ -142,16 +184,19 @@ mod tests {
 
     const TODAY: Date = date!(2026 - 03 - 01);
 
-    fn all(seed: u64) -> Vec<Opportunity> {
+    fn all(seed: u64) -> Vec<Deal> {
         let accounts = accounts::plans(seed).into_iter().filter_map(|plan| plan.row.account);
         accounts.zip(0..).flat_map(|(account, number)| of_account(seed, number, &account, "owner", TODAY)).collect()
     }
 
     #[test]
     fn some_three_hundred_deals_differ_and_follow_from_the_seed() {
-        let opportunities = all(1);
-        assert_eq!(opportunities, all(1));
-        assert!((250..350).contains(&opportunities.len()), "{}", opportunities.len());
+        let deals = all(1);
+        assert_eq!(deals, all(1));
+        assert!((250..350).contains(&deals.len()), "{}", deals.len());
+        let open = deals.iter().filter(|deal| deal.fate == Fate::Open).count();
+        assert!(open * 2 > deals.len() && open < deals.len(), "{open}");
+        let opportunities: Vec<_> = deals.into_iter().map(|deal| deal.opportunity).collect();
         let titles: BTreeSet<_> = opportunities.iter().map(|opportunity| &opportunity.title).collect();
         assert_eq!(titles.len(), opportunities.len());
         let months: BTreeSet<_> = opportunities.iter().map(|each| &each.expected_close_date[..7]).collect();
@@ -163,7 +208,7 @@ mod tests {
     #[test]
     fn what_they_are_about_is_sold_at_a_list_price() {
         let priced: BTreeSet<_> = offerings::prices().into_iter().map(|price| price.offering_code).collect();
-        for line in all(1).into_iter().flat_map(|opportunity| opportunity.lines) {
+        for line in all(1).into_iter().flat_map(|deal| deal.opportunity.lines) {
             assert!(priced.contains(&line.offering_code), "{line:?}");
             assert!(line.quantity > 0);
         }

@@ -4,7 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use guanxi_proto::opportunity_pipeline::v1::opportunity_service_client::OpportunityServiceClient;
-use guanxi_proto::opportunity_pipeline::v1::{CreateOpportunityRequest, ListOpportunitiesRequest, Opportunity};
+use guanxi_proto::opportunity_pipeline::v1::{
+    CreateOpportunityRequest, ListOpportunitiesRequest, LoseOpportunityRequest, SuspendOpportunityRequest,
+};
 use time::{Duration, OffsetDateTime};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -12,6 +14,7 @@ use tonic::Code;
 use tonic::transport::Channel;
 
 use super::accounts::Plan;
+use super::opportunities::{Deal, Fate};
 use super::{CALLS, Loader, managers, opportunities, places};
 use crate::wording::{Failure, Language};
 
@@ -29,11 +32,11 @@ impl Loader {
         let (wanted, there) = (self.deals(plans, managers).await?, self.dealt(pipeline).await?);
         let count = wanted.len();
         let (permits, mut calls) = (Arc::new(Semaphore::new(CALLS)), JoinSet::new());
-        for opportunity in wanted.into_iter().filter(|opportunity| !there.contains(&opportunity.title)) {
+        for deal in wanted.into_iter().filter(|deal| !there.contains(&deal.opportunity.title)) {
             let (loader, pipeline, permits) = (self.clone(), pipeline.clone(), Arc::clone(&permits));
             calls.spawn(async move {
                 let _permit = permits.acquire().await;
-                loader.open(pipeline, opportunity).await
+                loader.open(OpportunityServiceClient::new(pipeline), deal).await
             });
         }
         while let Some(outcome) = calls.join_next().await {
@@ -42,8 +45,8 @@ impl Loader {
         Ok(count)
     }
 
-    /// The opportunities of all accounts, owned by those who look after them.
-    async fn deals(&self, plans: &[Plan], managers: &HashMap<String, String>) -> Result<Vec<Opportunity>, Failure> {
+    /// The deals of all accounts, owned by those who look after them.
+    async fn deals(&self, plans: &[Plan], managers: &HashMap<String, String>) -> Result<Vec<Deal>, Failure> {
         let (known, counties) = (self.known().await?, places::counties());
         let today = OffsetDateTime::now_utc().saturating_add(Duration::hours(8)).date();
         let mut wanted = Vec::new();
@@ -69,10 +72,9 @@ impl Loader {
         Ok(answer.into_inner().opportunities.into_iter().map(|opportunity| opportunity.title).collect())
     }
 
-    async fn open(&self, pipeline: Channel, opportunity: Opportunity) -> Result<(), Failure> {
-        let request_id = self.id(&["opportunity", &opportunity.title]).to_string();
-        let message = CreateOpportunityRequest { opportunity: Some(opportunity), request_id };
-        let mut client = OpportunityServiceClient::new(pipeline);
+    async fn open(&self, mut client: OpportunityServiceClient<Channel>, deal: Deal) -> Result<(), Failure> {
+        let request_id = self.id(&["opportunity", &deal.opportunity.title]).to_string();
+        let message = CreateOpportunityRequest { opportunity: Some(deal.opportunity), request_id };
         let mut answer = client.create_opportunity(self.ask(message.clone())?).await;
         for _ in 0..TRIES {
             // An owner or an offering that has not arrived is as good as none.
@@ -81,6 +83,31 @@ impl Loader {
             }
             answer = client.create_opportunity(self.ask(message.clone())?).await;
         }
-        Ok(answer.map(drop)?)
+        let id = answer?.into_inner().opportunity.unwrap_or_default().id;
+        self.settle_deal(client, id, deal.fate).await
+    }
+
+    async fn settle_deal(
+        &self,
+        mut client: OpportunityServiceClient<Channel>,
+        id: String,
+        fate: Fate,
+    ) -> Result<(), Failure> {
+        let request_id = self.id(&["fate", &id]).to_string();
+        match fate {
+            Fate::Open => {}
+            Fate::Lost(close_reason, reason) => {
+                let (reason, close_reason) = (reason.to_owned(), close_reason.into());
+                let message = LoseOpportunityRequest { id, close_reason, reason, request_id, ..Default::default() };
+                client.lose_opportunity(self.ask(message)?).await?;
+            }
+            Fate::Suspended(reason, until) => {
+                let (reason, suspend_until_date) = (reason.to_owned(), until.to_string());
+                let message =
+                    SuspendOpportunityRequest { id, reason, suspend_until_date, request_id, ..Default::default() };
+                client.suspend_opportunity(self.ask(message)?).await?;
+            }
+        }
+        Ok(())
     }
 }

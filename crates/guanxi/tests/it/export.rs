@@ -83,6 +83,9 @@ async fn the_demo_is_the_same_everywhere_and_harmless_when_it_comes_again() {
     assert_eq!(exports[0], exports[1]);
     assert_eq!(opportunities[0], opportunities[1]);
     assert!((250..350).contains(&opportunities[0].len()), "{}", opportunities[0].len());
+    for state in ["STATE_OPEN", "STATE_LOST", "STATE_SUSPENDED"] {
+        assert!(opportunities[0].iter().any(|(_, _, found)| found.ends_with(state)), "{state}");
+    }
     // Somebody looks after most customers; of the few others some are late.
     assert_eq!(vacancies[0], vacancies[1]);
     let overdue = vacancies[0].iter().filter(|(_, overdue)| *overdue).count();
@@ -110,15 +113,15 @@ async fn vacant(place: &Place) -> Vec<(String, bool)> {
     names
 }
 
-/// Titles, values and owners of the opportunities.
+/// Titles, values and states of the opportunities.
 async fn deals(place: &Place) -> Vec<(String, String, String)> {
     let token = place.token("operator", "administrator", "*");
     let mut client = OpportunityServiceClient::new(channel_to(place, 2).await);
     let message = ListOpportunitiesRequest { page_size: 1_000, ..Default::default() };
     let answer = client.list_opportunities(request(message, &token)).await.unwrap();
     let deals = answer.into_inner().opportunities.into_iter().map(|opportunity| {
-        let value = opportunity.value.unwrap_or_else(|| panic!("{} has no list price", opportunity.title));
-        (opportunity.title, value.amount, opportunity.owner_employee_number)
+        let value = opportunity.value.clone().unwrap_or_else(|| panic!("{} has no list price", opportunity.title));
+        (opportunity.title.clone(), value.amount, opportunity.state().as_str_name().to_owned())
     });
     let mut deals: Vec<_> = deals.collect();
     deals.sort();
