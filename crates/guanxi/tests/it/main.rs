@@ -9,6 +9,7 @@
 mod china;
 mod export;
 mod import;
+mod maven;
 mod price;
 mod registry;
 mod resume;
