@@ -6,6 +6,7 @@
     reason = "helpers of tests end the test this way; clippy exempts only the tests themselves"
 )]
 
+mod call;
 mod china;
 mod export;
 mod import;
