@@ -7,6 +7,8 @@ mod rpc;
 mod standard;
 pub(crate) mod store;
 
+#[cfg(test)]
+pub(crate) use model::Stage;
 pub(crate) use model::{ForecastCategory, Pipeline, StageKind};
 pub(crate) use rpc::PipelineRpc;
 pub(crate) use standard::{STANDARD, ensure as ensure_standard};
