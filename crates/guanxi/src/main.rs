@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod call;
 mod cluster;
 mod demo;
 mod export;
@@ -38,6 +39,7 @@ enum Command {
     Token(token::Arguments),
     Import(import::Arguments),
     Export(export::Arguments),
+    Call(call::Arguments),
     #[command(hide = true)]
     Serve(serve::Arguments),
 }
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
             Command::Token(arguments) => token::run(&arguments),
             Command::Import(arguments) => import::run(arguments).await,
             Command::Export(arguments) => export::run(arguments).await,
+            Command::Call(arguments) => call::run(arguments).await,
             Command::Serve(arguments) => serve::run(arguments).await,
         }
     });

@@ -1,4 +1,4 @@
-//! `guanxi import`: territories, accounts and prices from a CSV file. docs/IMPORT.md tells the whole story.
+//! `guanxi import`: territories, accounts, prices and opportunities from a CSV file. docs/IMPORT.md tells the whole story.
 
 mod account;
 mod cells;
@@ -7,6 +7,7 @@ mod lines;
 mod map;
 mod noun;
 mod number;
+mod opportunity;
 mod price;
 mod records;
 mod report;
@@ -39,12 +40,13 @@ use crate::terminal::{remark, say};
 use crate::wording::{self, Failure, Language, pick};
 use file::Survey;
 use map::{BoundMap, Map};
+use opportunity::Opportunities;
 use price::Prices;
 use records::{Broken, Record, Records};
 use report::Report;
 use source::violation;
 
-/// Bring territories, accounts or prices in from a CSV file.
+/// Bring territories, accounts, prices or opportunities in from a CSV file.
 ///
 /// Good rows land, every other row is told with its number, its line and all reasons: exit code 0 if all rows landed, 2 if some
 /// were rejected, 1 if the import did not come to its end. The same file sent again is the same import: what has landed changes
@@ -56,7 +58,7 @@ pub(crate) struct Arguments {
     noun: NounName,
     /// CSV file with a header
     file: PathBuf,
-    /// Map that says which field comes from which column; see docs/IMPORT.md [default: the columns of `guanxi export`, for prices those named as the fields]
+    /// Map that says which field comes from which column; see docs/IMPORT.md [default: the columns of `guanxi export`, for prices and opportunities those named as the fields]
     #[arg(long, value_name = "FILE")]
     map: Option<PathBuf>,
     /// Encoding of the file [default: that of the map, else utf-8]
@@ -65,7 +67,7 @@ pub(crate) struct Arguments {
     /// Judge every row, write nothing
     #[arg(long)]
     dry_run: bool,
-    /// What to do with a row whose territory, account or price is there already
+    /// What to do with a row whose territory, account, price or opportunity is there already
     #[arg(long, default_value = "update")]
     mode: Mode,
     /// Name of the import [default: made of the file, the map and the mode, so that the same file is the same import]
@@ -95,6 +97,7 @@ Examples:
   guanxi import territory divisions.csv --map divisions.toml
   guanxi import account groups.csv --map boss.toml --encoding gb18030 --rejected rejected.csv
   guanxi import price book.csv --map book.toml --dry-run
+  guanxi import opportunity deals.csv --map crm.toml --rejected rejected.csv
   guanxi import account accounts.csv --dry-run          (a file that `guanxi export account` wrote)";
 
 /// What can be imported.
@@ -103,6 +106,7 @@ enum NounName {
     Territory,
     Account,
     Price,
+    Opportunity,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -143,6 +147,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         NounName::Territory => import::<Territories>(&arguments).await,
         NounName::Account => import::<Accounts>(&arguments).await,
         NounName::Price => import::<Prices>(&arguments).await,
+        NounName::Opportunity => import::<Opportunities>(&arguments).await,
     }
 }
 

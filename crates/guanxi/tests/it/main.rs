@@ -6,9 +6,11 @@
     reason = "helpers of tests end the test this way; clippy exempts only the tests themselves"
 )]
 
+mod call;
 mod china;
 mod export;
 mod import;
+mod maven;
 mod price;
 mod registry;
 mod resume;

@@ -156,7 +156,7 @@ pub(crate) struct Pipeline {
 
 impl Pipeline {
     /// A pipeline that nothing is known of yet.
-    pub(super) fn blank(id: Uuid, now: OffsetDateTime) -> Self {
+    pub(crate) fn blank(id: Uuid, now: OffsetDateTime) -> Self {
         Self {
             id,
             code: String::new(),

@@ -136,3 +136,72 @@ pub(super) fn periods(entries: &[Entry], opportunity_id: Uuid, closing_reason: &
     };
     (1..).zip(entries).map(period).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::types::Json;
+    use time::macros::date;
+
+    use super::*;
+    use crate::pipeline::Stage;
+
+    fn entries(stages: &[(&str, Option<Date>)]) -> Vec<Entry> {
+        let entry = |&(code, enter_date): &(&str, _)| Entry { stage_code: code.to_owned(), enter_date };
+        stages.iter().map(entry).collect()
+    }
+
+    /// Where entries lead in a pipeline of NEW, WON, DONE and LOST; or the wrong fields.
+    fn led(stages: &[(&str, Option<Date>)]) -> Result<End, Vec<String>> {
+        let stage = |(code, kind): (&str, StageKind)| Stage {
+            code: code.to_owned(),
+            name_zh: code.to_owned(),
+            name_en: None,
+            kind,
+            probability_percent: 0,
+            exit_criteria: Vec::new(),
+            forecast_category: None,
+        };
+        let kinds =
+            [("NEW", StageKind::Open), ("WON", StageKind::Won), ("DONE", StageKind::Won), ("LOST", StageKind::Lost)];
+        let blank = Pipeline::blank(Uuid::nil(), OffsetDateTime::UNIX_EPOCH);
+        let pipeline = Pipeline { stages: Json(kinds.map(stage).to_vec()), ..blank };
+        end(&entries(stages), &pipeline)
+            .map_err(|wrong| wrong.into_inner().into_iter().map(|wrong| wrong.field).collect())
+    }
+
+    #[test]
+    fn a_deal_is_closed_since_it_came_to_the_kind_of_its_last_stage() {
+        let [first, second] = [date!(2017 - 01 - 10), date!(2017 - 02 - 01)].map(Some);
+        let closed = |state, close_date| Ok(End { state, close_date });
+        assert_eq!(led(&[("NEW", None)]), closed(State::Open, None));
+        assert_eq!(led(&[("NEW", None), ("WON", first), ("DONE", second)]), closed(State::Won, first));
+        assert_eq!(led(&[("LOST", first), ("NEW", None), ("LOST", second)]), closed(State::Lost, second));
+        assert_eq!(led(&[("LOST", first), ("NEW", second)]), closed(State::Open, None));
+    }
+
+    #[test]
+    fn a_history_needs_stages_that_there_are_and_the_day_of_closing() {
+        let wrong = |fields: &[&str]| Err(fields.iter().map(|&field| field.to_owned()).collect());
+        assert_eq!(led(&[]), wrong(&["stages"]));
+        assert_eq!(
+            led(&[("SOLD", None), ("NEW", None), ("", None)]),
+            wrong(&["stages[0].stage_code", "stages[2].stage_code"])
+        );
+        assert_eq!(led(&[("NEW", None), ("WON", None)]), wrong(&["stages[1].enter_date"]));
+    }
+
+    #[test]
+    fn days_that_nobody_noted_are_passed_over_where_days_are_compared() {
+        let stage =
+            |enter_date: &str| ImportedStage { stage_code: "NEW".to_owned(), enter_date: enter_date.to_owned() };
+        let today = date!(2017 - 03 - 01);
+        let wrong = |days: &[&str]| {
+            let mut violations = Violations::default();
+            read(&mut violations, &days.iter().map(|day| stage(day)).collect::<Vec<_>>(), None, today);
+            violations.into_inner().into_iter().map(|wrong| wrong.reason.name()).collect::<Vec<_>>()
+        };
+        assert_eq!(wrong(&["2017-01-10", "", "2017-01-10", "2017-03-01"]), [""; 0]);
+        assert_eq!(wrong(&["2017-01-10", "", "2017-01-09"]), ["IMPORT_DAY_EARLIER"]);
+        assert_eq!(wrong(&["2017-03-02"]), ["OUT_OF_RANGE"]);
+    }
+}

@@ -1,0 +1,120 @@
+//! The example of the Maven CRM data: 8,800 deals with their past, in a cluster as an operator starts it.
+//!
+//! The data is not in the repository; where it is not beside it this test says so and passes.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use guanxi_proto::opportunity_pipeline::v1::opportunity_service_client::OpportunityServiceClient;
+use guanxi_proto::opportunity_pipeline::v1::{ListOpportunitiesRequest, Opportunity};
+use guanxi_test_support::skip;
+use tonic::transport::{Channel, Endpoint};
+
+use crate::support::{Place, Up, request};
+
+const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/maven-crm");
+
+/// The folder with the public data beside the repository.
+fn shared_data() -> Option<PathBuf> {
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").canonicalize().ok();
+    if shared.is_none() {
+        skip("../shared/data is not there");
+    }
+    shared
+}
+
+/// Brings everything in, as the README says.
+fn bring(place: &Place, shared: &Path) {
+    let mut run = Command::new(format!("{EXAMPLE}/run.sh"));
+    run.args([shared, &place.folder.join("maven")]).env("LANG", "en_US.UTF-8");
+    run.envs([("GUANXI", Path::new(env!("CARGO_BIN_EXE_guanxi"))), ("GUANXI_DATA_DIR", &place.data())]);
+    let said = run.output().unwrap();
+    assert!(said.status.success(), "{said:?}");
+}
+
+fn pipeline(place: &Place) -> OpportunityServiceClient<Channel> {
+    let endpoint = Endpoint::from_shared(format!("http://127.0.0.1:{}", place.port_base + 2)).unwrap();
+    OpportunityServiceClient::new(endpoint.connect_lazy())
+}
+
+/// Everything that a caller sees of a filter.
+async fn list(place: &Place, token: &str, filter: &str) -> Vec<Opportunity> {
+    let mut client = pipeline(place);
+    let (mut deals, mut page_token) = (Vec::new(), String::new());
+    loop {
+        let message =
+            ListOpportunitiesRequest { page_size: 1_000, filter: filter.to_owned(), page_token, ..Default::default() };
+        let page = client.list_opportunities(request(message, token)).await.unwrap().into_inner();
+        deals.extend(page.opportunities);
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            return deals;
+        }
+    }
+}
+
+/// How many there are, and what they are worth in whole dollars.
+fn worth(deals: &[&Opportunity]) -> (usize, i64) {
+    let values = deals.iter().flat_map(|deal| &deal.value);
+    let dollars = values.map(|value| {
+        assert_eq!(value.currency_code, "USD");
+        value.amount.parse::<i64>().unwrap()
+    });
+    (deals.len(), dollars.sum())
+}
+
+/// The rows of a table.
+fn read(shared: &Path, name: &str) -> Vec<HashMap<String, String>> {
+    let mut reader = csv::Reader::from_path(shared.join("maven-crm").join(name)).unwrap();
+    reader.deserialize().map(Result::unwrap).collect()
+}
+
+#[tokio::test]
+async fn every_deal_lands_with_its_past_and_everybody_sees_his_own() {
+    let Some(shared) = shared_data() else { return };
+    let place = Place::new("maven");
+    let up = Up::start(&place).await;
+    bring(&place, &shared);
+    let operator = place.token("operator", "administrator", "*");
+    let deals = list(&place, &operator, "pipeline_code = \"MAVEN\"").await;
+    let stage = |code: &str| worth(&deals.iter().filter(|deal| deal.stage_code == code).collect::<Vec<_>>());
+    assert_eq!(stage("PROSPECTING"), (500, 1_073_986));
+    assert_eq!(stage("ENGAGING"), (1_589, 3_892_229));
+    assert_eq!(stage("WON"), (4_238, 10_005_534));
+    assert_eq!(stage("LOST").0, 2_473);
+    assert_eq!(deals.iter().filter(|deal| deal.account_id.is_empty()).count(), 1_425);
+    assert!(deals.iter().all(|deal| deal.lines.len() == 1 && deal.list_amount.is_some()));
+    // More than 180 days before 2017-12-31.
+    let stalled = "stage_code = \"ENGAGING\" AND stage_enter_date < 2017-07-04";
+    assert_eq!(list(&place, &operator, stalled).await.len(), 730);
+
+    everybody_sees_his_own(&place, &shared).await;
+    bring(&place, &shared);
+    assert_eq!(list(&place, &operator, "").await, deals);
+    assert!(up.stop("TERM").await.0.success());
+}
+
+/// An agent sees his deals with the names of their accounts, who leads a team those of the team, a region its own.
+async fn everybody_sees_his_own(place: &Place, shared: &Path) {
+    let (rows, agents) = (read(shared, "sales_pipeline.csv"), read(shared, "sales_teams.csv"));
+    let ids = |column: &str, of: &str| {
+        let whose = |row: &&HashMap<String, String>| {
+            agents.iter().any(|agent| agent["sales_agent"] == row["sales_agent"] && agent[column] == of)
+        };
+        let mut ids: Vec<_> = rows.iter().filter(whose).map(|row| format!("maven/{}", row["opportunity_id"])).collect();
+        ids.sort();
+        ids
+    };
+    for (subject, role, territory, column, of) in [
+        ("moses.frase", "account_manager", "MAVEN_BRINKMANN", "sales_agent", "Moses Frase"),
+        ("dustin.brinkmann", "supervisor", "MAVEN_BRINKMANN", "manager", "Dustin Brinkmann"),
+        ("central", "director", "MAVEN_CENTRAL", "regional_office", "Central"),
+    ] {
+        let seen = list(place, &place.token(subject, role, territory), "").await;
+        assert!(seen.iter().all(|deal| deal.account_id.is_empty() == deal.account_name.is_empty()));
+        let mut seen: Vec<String> = seen.into_iter().map(|deal| deal.imported_from).collect();
+        seen.sort();
+        assert_eq!(seen, ids(column, of), "{subject}");
+    }
+}
