@@ -158,7 +158,11 @@ impl OpportunityService for OpportunityRpc {
         request: Request<UndeleteOpportunityRequest>,
     ) -> Result<Response<UndeleteOpportunityResponse>, Status> {
         let (call, request) = Call::open(request)?;
-        let rule = async |_: &mut Transaction, opportunity: &Row| opportunity.undeleted();
+        let rule = async |transaction: &mut Transaction, opportunity: &Row| {
+            // A pipeline with live opportunities is not deleted.
+            pipeline::store::share(transaction, &opportunity.pipeline_code).await?;
+            opportunity.undeleted()
+        };
         let live = self.resources.alter(&call, &request, &self.sight(&call), "opportunity.undeleted", rule).await?;
         Ok(Response::new(UndeleteOpportunityResponse { opportunity: Some(live.0), position: live.1 }))
     }

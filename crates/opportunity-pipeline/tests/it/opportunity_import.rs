@@ -214,8 +214,8 @@ fn badly_placed() -> Vec<Bad> {
         ..bad(6, &[("SOLD", ""), ("WON", "")], Opportunity { lines, ..Default::default() })
     };
     let wrong = vec![
-        ("stages[0].stage_code", "IMPORT_STAGE_UNKNOWN"),
-        ("stages[1].stage_code", "IMPORT_STAGE_UNKNOWN"),
+        ("stages[0].stage_code", "STAGE_UNKNOWN"),
+        ("stages[1].stage_code", "STAGE_UNKNOWN"),
         ("owner_employee_number", "MANAGER_UNKNOWN"),
         ("account_external_id", "RESOURCE_NOT_FOUND"),
         ("opportunity.lines[0].offering_code", "OFFERING_UNKNOWN"),

@@ -5,11 +5,13 @@ use guanxi_proto::events::v1::ListChangesRequest;
 use guanxi_proto::opportunity_pipeline::v1::*;
 use guanxi_test_support::contract::{INSIDE, OUTSIDE};
 use guanxi_test_support::{metadata, rows};
+use serde_json::{Value as Json, json};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
+use crate::fixtures::made;
 use crate::support::{
-    ACCOUNT, DEPARTED, E1000, E1001, PLAIN, Service, line, money, named, opportunity, pipeline_row, refusal,
+    ACCOUNT, DEPARTED, E1000, E1001, PLAIN, Service, line, money, named, offer, opportunity, pipeline_row, refusal,
     violations, with,
 };
 
@@ -214,24 +216,35 @@ async fn every_exit_criterion_that_is_not_met_is_named() {
         ..strict.clone()
     };
     service.update(filled, &[]).await.unwrap();
-    // A refuted need and a deleted one count for nothing.
-    let need = async |state: &str, delete_time: &str| {
-        let into = "opportunity_pipeline.need (id, opportunity_id, state, delete_time)";
-        let row = format!("gen_random_uuid(), '{}', '{state}', {delete_time}", strict.id);
-        service.sql(format!("insert into {into} values ({row})")).await;
+    let step = async |method: &str, request: Json| made(&service, method, request).await;
+    let need = async || {
+        let need = json!({"need": {"opportunityId": strict.id, "text": "需求"}});
+        step("NeedService/CreateNeed", need).await
     };
-    need("REFUTED", "null").await;
-    need("EVALUATED", "now()").await;
+    let evaluate = async |id: &str| {
+        step("NeedService/VerifyNeed", json!({"id": id, "verification": "是", "evidence": "访谈"})).await;
+        step("NeedService/EvaluateNeed", json!({"id": id, "evaluation": "合适", "fit": 80})).await;
+    };
+    // A refuted need and a deleted one count for nothing.
+    let (refuted, deleted, needed) = (need().await, need().await, need().await);
+    step("NeedService/RefuteNeed", json!({"id": refuted, "reason": "不是"})).await;
+    evaluate(&deleted).await;
+    for id in [&deleted, &needed] {
+        step("NeedService/DeleteNeed", json!({"id": id})).await;
+    }
     let status = service.advance(&strict.id, "").await.unwrap_err();
     assert_eq!(unmet(&status), named(&[&CRITERIA[3..6], &CRITERIA[11..]].concat()));
-    need("EVALUATED", "null").await;
-    let quote = |state: &str| {
-        let into = "opportunity_pipeline.quote (id, opportunity_id, state)";
-        format!("insert into {into} values (gen_random_uuid(), '{}', '{state}')", strict.id)
-    };
-    service.sql(quote("WAITING")).await;
+    step("NeedService/UndeleteNeed", json!({"id": needed})).await;
+    evaluate(&needed).await;
+    assert_eq!(unmet(&service.advance(&strict.id, "").await.unwrap_err()), named(&CRITERIA[11..]));
+    // By somebody without authority, so that it waits.
+    let quote = Quote { opportunity_id: strict.id.clone(), lines: vec![offer("MAIL", 1)], ..Default::default() };
+    let quote = service.quote(&service.supporter(), quote).await.unwrap().id;
+    service.submit(&service.supporter(), &quote).await.unwrap();
     assert_eq!(unmet(&service.advance(&strict.id, "").await.unwrap_err()), named(&CRITERIA[12..]));
-    service.sql(quote("ACCEPTED")).await;
+    service.approve(&service.admin, &quote).await.unwrap();
+    assert_eq!(unmet(&service.advance(&strict.id, "").await.unwrap_err()), named(&CRITERIA[13..]));
+    step("QuoteService/AcceptQuote", json!({"id": quote})).await;
     assert_eq!(service.advance(&strict.id, "").await.unwrap().stage_code, "SECOND");
 }
 

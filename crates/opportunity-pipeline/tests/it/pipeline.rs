@@ -7,7 +7,7 @@ use guanxi_test_support::rows;
 use prost_types::FieldMask;
 use tonic::{Code, Status};
 
-use crate::support::{Service, named, opportunity, pipeline, refusal, stage, violations, with};
+use crate::support::{PLAIN, Service, named, opportunity, pipeline, refusal, stage, violations, with};
 
 async fn get(service: &Service, code: &str) -> Pipeline {
     let key = Some(get_pipeline_request::Key::Code(code.to_owned()));
@@ -51,7 +51,8 @@ async fn a_pipeline_is_kept_as_it_was_sent_beside_the_standard_one() {
     assert_eq!((standard.stages.len(), standard.stages[9].kind()), (10, StageKind::Lost));
     let request = ListPipelinesRequest { with_total: true, ..Default::default() };
     let page = service.pipelines().list_pipelines(service.as_admin(request)).await.unwrap().into_inner();
-    assert_eq!((page.pipelines, page.total), (vec![made.clone(), standard], 2));
+    let plain = get(&service, PLAIN).await;
+    assert_eq!((page.pipelines, page.total), (vec![plain, made.clone(), standard], 3));
     // It is where opportunities begin.
     assert_eq!(open(&service, "SMALL").await.unwrap().stage_code, "DOING");
     assert_eq!(refusal(&service.pipeline(sent).await.unwrap_err()).1, "RESOURCE_EXISTS");
@@ -196,5 +197,5 @@ async fn everybody_reads_and_only_the_whole_operator_changes() {
     assert_eq!(refusal(&status), (Code::PermissionDenied, "ROOT_GRANT_MISSING".to_owned()));
     let request = with(ListPipelinesRequest::default(), &service.manager("E1000"));
     let page = service.pipelines().list_pipelines(request).await.unwrap().into_inner();
-    assert_eq!(page.pipelines.len(), 2);
+    assert_eq!(page.pipelines.len(), 3);
 }

@@ -93,7 +93,7 @@ pub(super) fn end(entries: &[Entry], pipeline: &Pipeline) -> Result<End, Violati
             continue;
         }
         let expected = pipeline.stages.iter().map(|stage| stage.code.as_str()).collect::<Vec<_>>().join(", ");
-        let unknown = Violation::new(format!("stages[{index}].stage_code"), reason(ErrorReason::ImportStageUnknown));
+        let unknown = Violation::new(format!("stages[{index}].stage_code"), reason(ErrorReason::StageUnknown));
         let unknown = unknown.with("pipeline", &pipeline.code).with("value", &entry.stage_code);
         violations.push(unknown.with("expected", expected));
     }
