@@ -39,7 +39,7 @@ async fn an_account_gets_a_manager_and_a_quote_across_two_services() {
 }
 
 #[tokio::test]
-async fn an_agent_opens_a_deal_that_the_supervisor_sees() {
+async fn an_agent_goes_from_a_lead_to_a_won_deal() {
     let cluster = Cluster::start().await;
     let said = run(Command::new("python3")
         .arg(format!("{MEMBER}/python/pipeline.py"))

@@ -4,6 +4,6 @@
 mod convert;
 mod model;
 mod rpc;
-mod store;
+pub(crate) mod store;
 
 pub(crate) use rpc::NeedRpc;

@@ -151,3 +151,13 @@ pub(super) async fn share_opportunity(connection: &mut PgConnection, id: Uuid) -
     locked.fetch_optional(connection).await?;
     Ok(())
 }
+
+/// What an opportunity's customer is known to need: the texts of what was verified or evaluated, the oldest first.
+pub(crate) async fn known_texts(connection: &mut PgConnection, opportunity_id: Uuid) -> Result<Vec<String>, Error> {
+    let texts = sqlx::query_scalar!(
+        "select text from opportunity_pipeline.need where opportunity_id = $1 and state in ('VERIFIED', 'EVALUATED') \
+         and delete_time is null order by id",
+        opportunity_id,
+    );
+    Ok(texts.fetch_all(connection).await?)
+}

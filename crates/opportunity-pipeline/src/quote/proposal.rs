@@ -11,7 +11,12 @@ use super::model::{Concession, Payer, Quote, State};
 use crate::copies::Offering;
 
 /// The document in CommonMark with tables.
-pub(super) fn markdown(quote: &Quote, offerings: &HashMap<String, Offering>, language: Language) -> String {
+pub(super) fn markdown(
+    quote: &Quote,
+    needs: &[String],
+    offerings: &HashMap<String, Offering>,
+    language: Language,
+) -> String {
     let say = |zh, en| if language == Language::Chinese { zh } else { en };
     let mut text = String::new();
     let mut section = |title: &str, body: String| {
@@ -22,6 +27,8 @@ pub(super) fn markdown(quote: &Quote, offerings: &HashMap<String, Offering>, lan
     };
     let account = cell(quote.account_name.as_deref().unwrap_or_default());
     section(&format!("# {} · {account}", say("报价方案", "Proposal")), head(quote, say));
+    let needs = needs.iter().map(|need| format!("- {}\n", cell(need))).collect();
+    section(&format!("## {}", say("客户需求", "What you need")), needs);
     section(&format!("## {}", say("解决方案", "Solution")), quote.solution.clone());
     section(&format!("## {}", say("明细", "Lines")), lines(quote, offerings, say));
     section(&format!("## {}", say("合计", "Totals")), totals(quote, say));

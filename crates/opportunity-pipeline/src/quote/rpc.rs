@@ -26,6 +26,7 @@ use super::pricing::{self, Priced};
 use super::{patch, proposal, store};
 use crate::approval_policy::{Level, store as policies};
 use crate::copies::Copies;
+use crate::need;
 use crate::opportunity::Opportunity;
 
 /// Serves quotes.
@@ -183,7 +184,10 @@ impl QuoteService for QuoteRpc {
         let quote: Row = self.read(&self.sight(&call), parse_id("id", &request.id)?).await?;
         let codes: Vec<String> = quote.asked.0.lines.iter().map(|line| line.offering_code.clone()).collect();
         let offerings = self.copies.offerings(&codes).await?;
-        let markdown = proposal::markdown(&quote, &offerings, language());
+        let mut connection = self.resources.connection().await?;
+        let needs = need::store::known_texts(&mut connection, quote.opportunity_id).await?;
+        connection.release();
+        let markdown = proposal::markdown(&quote, &needs, &offerings, language());
         Ok(Response::new(GetQuoteProposalResponse { markdown }))
     }
 
