@@ -50,7 +50,8 @@ def refused(call):
     except grpc.RpcError as error:
         details = {}
         for detail in rpc_status.from_call(error).details:
-            for kind in (error_details_pb2.ErrorInfo, error_details_pb2.BadRequest, error_details_pb2.LocalizedMessage):
+            for kind in (error_details_pb2.ErrorInfo, error_details_pb2.BadRequest,
+                         error_details_pb2.PreconditionFailure, error_details_pb2.LocalizedMessage):
                 if detail.Is(kind.DESCRIPTOR):
                     details[kind.DESCRIPTOR.name] = kind()
                     detail.Unpack(details[kind.DESCRIPTOR.name])

@@ -29,11 +29,12 @@ def seen(client):
     return ask(client, PIPELINE, "Opportunity", "ListOpportunities").opportunities
 
 
-def stopped(client, opportunity, reason, *unmet):
+def stopped(client, opportunity, because, *unmet, verb="Advance", **fields):
     """The deal does not go on, for this reason, and everything that is missing is named."""
-    code, details = refused(lambda: ask(client, PIPELINE, "Opportunity", "AdvanceOpportunity", id=opportunity.id))
-    assert (code, details["ErrorInfo"].reason) == (grpc.StatusCode.FAILED_PRECONDITION, reason), details
-    assert [each.type for each in details["PreconditionFailure"].violations] == list(unmet), details
+    code, details = refused(lambda: ask(client, PIPELINE, "Opportunity", f"{verb}Opportunity", id=opportunity.id, **fields))
+    assert (code, details["ErrorInfo"].reason) == (grpc.StatusCode.FAILED_PRECONDITION, because), details
+    named = details["PreconditionFailure"].violations if unmet else []
+    assert [each.type for each in named] == list(unmet), details
 
 
 def advanced(client, opportunity, stage_code):
@@ -73,7 +74,7 @@ def agreed(agent, supervisor, stranger, opportunity):
     lines = [{"offering_code": "INTERNET", "quantity": 3, "term_months": 24, "manual_discount_percent": "10"}]
     quote = {"opportunity_id": opportunity.id, "lines": lines, "discount_reason": "竞争对手报价低", "solution": "三条互联网专线"}
     quote = ask(agent, PIPELINE, "Quote", "CreateQuote", quote=quote).quote
-    assert (quote.contract_list_amount.amount, quote.contract_net_amount.amount) == ("230400.00", "207360.00"), quote
+    assert (quote.contract_list_amount.amount, quote.contract_net_amount.amount) == ("230400", "207360"), quote
     quote = ask(agent, PIPELINE, "Quote", "SubmitQuote", id=quote.id).quote
     # Above MANAGER: it waits for the county or higher.
     assert (quote.required_level, quote.decider) == (2, ""), quote
@@ -88,7 +89,7 @@ def agreed(agent, supervisor, stranger, opportunity):
     proposal = ask(agent, PIPELINE, "Quote", "GetQuoteProposal", id=quote.id)
     assert "新厂区与总部之间要有专线" in str(proposal.markdown) and "三条互联网专线" in proposal.markdown, proposal
     advanced(agent, opportunity, "APPROVED")
-    stopped(agent, opportunity, "EXIT_CRITERIA_UNMET", "QUOTE_UNACCEPTED")
+    stopped(agent, opportunity, "EXIT_CRITERIA_UNMET", "QUOTE_UNACCEPTED", verb="Win", close_reason=2, reason="方案合适")
     ask(agent, PIPELINE, "Quote", "AcceptQuote", id=quote.id, acceptance_reference="HT-2026-001")
 
 
