@@ -72,8 +72,8 @@ async fn a_cluster_serves_until_ctrl_c_and_keeps_its_data() {
     assert_eq!(status["services"][1]["feed_position"], 1);
     assert_eq!(status["services"][2]["name"], "opportunity-pipeline");
     assert_eq!(status["services"][2]["address"], format!("127.0.0.1:{}", place.port_base + 2));
-    // The pipeline that is always there.
-    assert_eq!(status["services"][2]["feed_position"], 1);
+    // The pipeline and the policy of approvals that are always there.
+    assert_eq!(status["services"][2]["feed_position"], 2);
     assert_eq!(status["postgres"]["serving"], true);
 
     let (status, error) = up.stop("INT").await;

@@ -27,7 +27,7 @@ pub(super) fn markdown(
     };
     let account = cell(quote.account_name.as_deref().unwrap_or_default());
     section(&format!("# {} · {account}", say("报价方案", "Proposal")), head(quote, say));
-    let needs = needs.iter().map(|need| format!("- {}\n", cell(need))).collect();
+    let needs = needs.iter().map(|need| format!("- {}", cell(need))).collect::<Vec<_>>().join("\n");
     section(&format!("## {}", say("客户需求", "What you need")), needs);
     section(&format!("## {}", say("解决方案", "Solution")), quote.solution.clone());
     section(&format!("## {}", say("明细", "Lines")), lines(quote, offerings, say));

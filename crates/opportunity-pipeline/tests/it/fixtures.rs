@@ -66,80 +66,68 @@ pub(crate) enum Need {
 impl Need {
     pub(crate) async fn fresh(self, service: &Service, place: Place) -> String {
         let code = format!("c{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let then = async |need: Need, method: &str, request: fn(&str) -> Json| {
+            let id = Box::pin(need.fresh(service, place)).await;
+            made(service, method, request(&id)).await
+        };
+        let mail = || vec![offer("MAIL", 1)];
         match self {
             Need::Code => code,
             Need::Opportunity => service.opportunity(opportunity(&code, place)).await.unwrap().id,
-            Need::DeletedOpportunity => {
-                let id = Box::pin(Need::Opportunity.fresh(service, place)).await;
-                made(service, "OpportunityService/DeleteOpportunity", json!({"id": id})).await
-            }
+            Need::DeletedOpportunity => then(Need::Opportunity, "OpportunityService/DeleteOpportunity", by_id).await,
             Need::Pipeline => service.pipeline(pipeline(&code)).await.unwrap().id,
-            Need::DeletedPipeline => {
-                let id = Box::pin(Need::Pipeline.fresh(service, place)).await;
-                made(service, "PipelineService/DeletePipeline", json!({"id": id})).await
-            }
+            Need::DeletedPipeline => then(Need::Pipeline, "PipelineService/DeletePipeline", by_id).await,
             Need::PlainOpportunity => {
                 let plain = Opportunity { pipeline_code: PLAIN.to_owned(), ..opportunity(&code, place) };
                 service.opportunity(plain).await.unwrap().id
             }
             Need::RipeOpportunity => service.ripe(&code, place).await.id,
-            Need::WonOpportunity => {
-                let id = Box::pin(Need::RipeOpportunity.fresh(service, place)).await;
-                made(service, "OpportunityService/WinOpportunity", closing(&id)).await
-            }
-            Need::LostOpportunity => {
-                let id = Box::pin(Need::Opportunity.fresh(service, place)).await;
-                made(service, "OpportunityService/LoseOpportunity", closing(&id)).await
-            }
+            Need::WonOpportunity => then(Need::RipeOpportunity, "OpportunityService/WinOpportunity", closing).await,
+            Need::LostOpportunity => then(Need::Opportunity, "OpportunityService/LoseOpportunity", closing).await,
             Need::SuspendedOpportunity => {
-                let id = Box::pin(Need::Opportunity.fresh(service, place)).await;
-                made(service, "OpportunityService/SuspendOpportunity", json!({"id": id, "reason": "等"})).await
+                let why = |id: &str| json!({"id": id, "reason": "等"});
+                then(Need::Opportunity, "OpportunityService/SuspendOpportunity", why).await
             }
             Need::Hypothesis => {
-                let id = Box::pin(Need::Opportunity.fresh(service, place)).await;
-                made(service, "NeedService/CreateNeed", json!({"need": {"opportunityId": id, "text": code}})).await
+                let need = |id: &str| json!({"need": {"opportunityId": id, "text": "需求"}});
+                then(Need::Opportunity, "NeedService/CreateNeed", need).await
             }
             Need::VerifiedHypothesis => {
-                let id = Box::pin(Need::Hypothesis.fresh(service, place)).await;
-                made(service, "NeedService/VerifyNeed", json!({"id": id, "verification": "是", "evidence": "访谈"}))
-                    .await
+                let how = |id: &str| json!({"id": id, "verification": "是", "evidence": "访谈"});
+                then(Need::Hypothesis, "NeedService/VerifyNeed", how).await
             }
-            Need::DeletedHypothesis => {
-                let id = Box::pin(Need::Hypothesis.fresh(service, place)).await;
-                made(service, "NeedService/DeleteNeed", json!({"id": id})).await
-            }
+            Need::DeletedHypothesis => then(Need::Hypothesis, "NeedService/DeleteNeed", by_id).await,
             Need::Lead => service.lead(lead(&code, place)).await.unwrap().id,
             Need::LeadPair => {
                 let first = Box::pin(Need::Lead.fresh(service, place)).await;
                 format!("{first} {}", Box::pin(Need::Lead.fresh(service, place)).await)
             }
             Need::DisqualifiedLead => {
-                let id = Box::pin(Need::Lead.fresh(service, place)).await;
-                let why = json!({"id": id, "disqualifyReason": "DISQUALIFY_REASON_NO_NEED"});
-                made(service, "LeadService/DisqualifyLead", why).await
+                let why = |id: &str| json!({"id": id, "disqualifyReason": "DISQUALIFY_REASON_NO_NEED"});
+                then(Need::Lead, "LeadService/DisqualifyLead", why).await
             }
-            Need::DeletedLead => {
-                let id = Box::pin(Need::Lead.fresh(service, place)).await;
-                made(service, "LeadService/DeleteLead", json!({"id": id})).await
-            }
+            Need::DeletedLead => then(Need::Lead, "LeadService/DeleteLead", by_id).await,
             Need::Deal => service.opportunity(deal(&code, place)).await.unwrap().id,
-            Need::Quote => service.draft(&service.admin, place, vec![offer("MAIL", 1)]).await.id,
+            Need::Quote => service.draft(&service.admin, place, mail()).await.id,
             Need::WaitingQuote => {
-                let draft = service.draft(&service.supporter(), place, vec![offer("MAIL", 1)]).await;
+                let draft = service.draft(&service.supporter(), place, mail()).await;
                 service.submit(&service.supporter(), &draft.id).await.unwrap().id
             }
-            Need::ApprovedQuote => {
-                let draft = Box::pin(Need::Quote.fresh(service, place)).await;
-                service.submit(&service.admin, &draft).await.unwrap().id
-            }
+            Need::ApprovedQuote => then(Need::Quote, "QuoteService/SubmitQuote", by_id).await,
         }
     }
+}
+
+/// The request that only says which.
+fn by_id(id: &str) -> Json {
+    json!({ "id": id })
 }
 
 /// A win or a loss.
 fn closing(id: &str) -> Json {
     json!({"id": id, "closeReason": "CLOSE_REASON_PRICE", "reason": "价格"})
 }
+
 /// One of the ids that a request gets.
 pub(crate) fn part(fresh: &str, index: usize) -> &str {
     fresh.split(' ').nth(index).unwrap()

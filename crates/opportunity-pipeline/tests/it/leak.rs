@@ -50,23 +50,25 @@ impl World {
         Self { service, inside, outside }
     }
 
+    fn id(&self, need: Need) -> &str {
+        self.inside.iter().find(|(known, _)| *known == need).map_or("", |(_, id)| id)
+    }
+
+    fn gets(&self, live: Need, gone: Need) -> Vec<Json> {
+        [live, gone].map(|need| json!({"id": self.id(need)})).to_vec()
+    }
+
     /// Everything that a read may be asked for.
     fn requests(&self) -> Vec<(&'static str, Vec<Json>)> {
-        let id = |need: Need| self.inside.iter().find(|(known, _)| *known == need).map_or("", |(_, id)| id.as_str());
-        let gets = |live: Need, gone: Need| vec![json!({"id": id(live)}), json!({"id": id(gone)})];
-        let lists = || {
-            vec![
-                json!({"showDeleted": true, "withTotal": true}),
-                json!({"showDeleted": true, "pageSize": 1}),
-                json!({"territoryCode": INSIDE.county}),
-            ]
-        };
+        [self.opportunities(), self.others(), self.events()].concat()
+    }
+
+    fn opportunities(&self) -> Vec<(&'static str, Vec<Json>)> {
         let views = || vec![json!({}), json!({"territoryCode": INSIDE.city})];
-        let history = |noun: &str, need: Need| json!({"subject": format!("{noun}/{}", id(need)), "pageSize": 1});
         vec![
-            ("OpportunityService/GetOpportunity", gets(Need::Opportunity, Need::DeletedOpportunity)),
+            ("OpportunityService/GetOpportunity", self.gets(Need::Opportunity, Need::DeletedOpportunity)),
             ("OpportunityService/ListOpportunities", lists()),
-            ("PipelineService/GetPipeline", gets(Need::Pipeline, Need::DeletedPipeline)),
+            ("PipelineService/GetPipeline", self.gets(Need::Pipeline, Need::DeletedPipeline)),
             (
                 "PipelineService/ListPipelines",
                 vec![json!({"showDeleted": true, "withTotal": true}), json!({"showDeleted": true, "pageSize": 1})],
@@ -84,21 +86,33 @@ impl World {
             (
                 "OpportunityService/ListStagePeriods",
                 [Need::Opportunity, Need::DeletedOpportunity, Need::WonOpportunity, Need::LostOpportunity]
-                    .map(|need| json!({"opportunityId": id(need)}))
+                    .map(|need| json!({"opportunityId": self.id(need)}))
                     .to_vec(),
             ),
-            ("LeadService/GetLead", gets(Need::Lead, Need::DeletedLead)),
+            ("OpportunityService/ImportOpportunities", vec![import()]),
+        ]
+    }
+
+    fn others(&self) -> Vec<(&'static str, Vec<Json>)> {
+        vec![
+            ("LeadService/GetLead", self.gets(Need::Lead, Need::DeletedLead)),
             ("LeadService/ListLeads", lists()),
-            ("NeedService/GetNeed", gets(Need::Hypothesis, Need::DeletedHypothesis)),
-            ("NeedService/ListNeeds", [lists(), vec![json!({"opportunityId": id(Need::Opportunity)})]].concat()),
-            ("QuoteService/GetQuote", gets(Need::Quote, Need::WaitingQuote)),
-            ("QuoteService/ListQuotes", [lists(), vec![json!({"opportunityId": id(Need::Deal)})]].concat()),
+            ("NeedService/GetNeed", self.gets(Need::Hypothesis, Need::DeletedHypothesis)),
+            ("NeedService/ListNeeds", [lists(), vec![json!({"opportunityId": self.id(Need::Opportunity)})]].concat()),
+            ("QuoteService/GetQuote", self.gets(Need::Quote, Need::WaitingQuote)),
+            ("QuoteService/ListQuotes", [lists(), vec![json!({"opportunityId": self.id(Need::Deal)})]].concat()),
             (
                 "QuoteService/ListQuotesWaiting",
                 vec![json!({"withTotal": true}), json!({"pageSize": 1}), json!({"territoryCode": INSIDE.county})],
             ),
-            ("QuoteService/GetQuoteProposal", gets(Need::Quote, Need::ApprovedQuote)),
+            ("QuoteService/GetQuoteProposal", self.gets(Need::Quote, Need::ApprovedQuote)),
             ("ApprovalPolicyService/GetApprovalPolicy", vec![json!({})]),
+        ]
+    }
+
+    fn events(&self) -> Vec<(&'static str, Vec<Json>)> {
+        let history = |noun: &str, need: Need| json!({"subject": format!("{noun}/{}", self.id(need)), "pageSize": 1});
+        vec![
             (
                 "EventFeedService/Follow",
                 vec![json!({}), json!({"types": ["guanxi.opportunity_pipeline.v1.opportunity.*"]})],
@@ -116,11 +130,19 @@ impl World {
                     history("quote", Need::ApprovedQuote),
                 ],
             ),
-            ("OpportunityService/ImportOpportunities", vec![import()]),
             ("IdentityService/WhoAmI", vec![json!({})]),
             ("IdentityService/ListRoles", vec![json!({})]),
         ]
     }
+}
+
+/// How a list may be asked for.
+fn lists() -> Vec<Json> {
+    vec![
+        json!({"showDeleted": true, "withTotal": true}),
+        json!({"showDeleted": true, "pageSize": 1}),
+        json!({"territoryCode": INSIDE.county}),
+    ]
 }
 
 /// A row of somebody outside.
