@@ -18,6 +18,13 @@ pub(super) struct Named {
     pub(super) territory_code: Option<String>,
 }
 
+impl Named {
+    /// The owner and the territory.
+    pub(super) fn place(&self) -> (Option<Uuid>, Option<&str>) {
+        (self.owner_id, self.territory_code.as_deref())
+    }
+}
+
 /// What becomes of a lead, with the account that the request names.
 pub(super) type Patch = Box<dyn FnOnce(Lead, Option<&Account>) -> Result<Lead, Error> + Send>;
 

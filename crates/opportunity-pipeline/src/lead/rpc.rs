@@ -20,7 +20,7 @@ use super::listing::LISTING;
 use super::model::Lead as Row;
 use super::{convert, desk, patch, store};
 use crate::copies::{self, Copies};
-use crate::opportunity::{Opportunity, open};
+use crate::opportunity::{self, Opportunity, open};
 
 /// Serves leads.
 #[derive(Clone)]
@@ -91,8 +91,9 @@ impl LeadService for LeadRpc {
         let key = call.request_key(&request.request_id, &request)?;
         let (named, patch) = patch::creation(request.lead)?;
         let sight = self.sight(&call);
-        let account = desk::account(&self.copies, &call, &sight, named.account_id, None).await?;
-        let placing = desk::place(&self.resources, &self.copies, &call, named).await?;
+        let account = opportunity::desk::account(&self.copies, &call, &sight, named.account_id, None).await?;
+        let placing =
+            opportunity::desk::place(&self.resources, &self.copies, &call, "lead.owner_id", named.place()).await?;
         let make = async |transaction: &mut Transaction, id| {
             let territory_path = copies::lock_territory(transaction, &placing.territory_code).await?;
             let lead = patch(Row { territory_path, ..Row::blank(id, placing, call.now) }, account.as_ref())?;
@@ -127,7 +128,7 @@ impl LeadService for LeadRpc {
         let (account_id, Update { id, etag, patch }) = patch::update(request)?;
         let sight = self.sight(&call);
         let known = self.present(&sight, id).await?.account_id;
-        let account = desk::account(&self.copies, &call, &sight, account_id, known).await?;
+        let account = opportunity::desk::account(&self.copies, &call, &sight, account_id, known).await?;
         let update = Update { id, etag, patch: |before: &Row| patch(before.clone(), account.as_ref()) };
         let updated = self.resources.update(&call, key, &sight, "lead.updated", update).await?;
         Ok(Response::new(UpdateLeadResponse { lead: Some(updated.0), position: updated.1 }))

@@ -22,13 +22,9 @@ pub(super) async fn find(
     known: Option<Uuid>,
     today: Date,
 ) -> Result<Found, Error> {
-    let account = match named.account_id {
-        None => None,
-        Some(id) if known == Some(id) => copies.account(id).await?,
-        Some(id) => Some(visible(copies.account_or_ask(call, id).await?, copies, sight)?),
-    };
+    let account = account(copies, call, sight, named.account_id, known).await?;
     let team = named.team.iter().flatten().map(|member| member.account_manager_id);
-    let managers = copies.managers(&team.chain(named.owner_id).collect::<Vec<_>>()).await?;
+    let managers = copies.managers(&team.collect::<Vec<_>>()).await?;
     let codes: Vec<String> = named.lines.iter().flatten().map(|line| line.offering_code.clone()).collect();
     Ok(Found { account, managers, offerings: copies.offerings(&codes).await?, today })
 }
@@ -42,25 +38,54 @@ pub(crate) fn visible(account: Account, copies: &Copies, sight: &Sight) -> Resul
     }
 }
 
-/// Who answers for a new opportunity, and where it belongs: the named owner, else the caller; the named territory, else the owner's.
-pub(super) async fn place(
+/// The account that a request names, visible to its caller. One that is `known` to be the present one is not asked about again.
+pub(crate) async fn account(
+    copies: &Copies,
+    call: &Call,
+    sight: &Sight,
+    named: Option<Uuid>,
+    known: Option<Uuid>,
+) -> Result<Option<Account>, Error> {
+    match named {
+        None => Ok(None),
+        Some(id) if known == Some(id) => copies.account(id).await,
+        Some(id) => visible(copies.account_or_ask(call, id).await?, copies, sight).map(Some),
+    }
+}
+
+/// Who answers for something new, and where it belongs: the named owner, else the caller; the named territory, else the owner's. `field` is
+/// that of the owner in the request.
+pub(crate) async fn place(
     resources: &Resources,
     copies: &Copies,
     call: &Call,
-    named: &Named,
-    found: &Found,
+    field: &str,
+    (owner_id, territory_code): (Option<Uuid>, Option<&str>),
 ) -> Result<Placing, Error> {
-    let owner = match named.owner_id {
-        Some(id) => {
-            in_service(found.managers.get(&id).cloned()).ok_or_else(|| unknown_manager("opportunity.owner_id", id))?
-        }
+    let owner = match owner_id {
+        Some(id) => manager(copies, field, id).await?,
         None => in_service(copies.manager_of(call.subject()).await?)
-            .ok_or_else(|| Violation::new("opportunity.owner_id", reason(ErrorReason::OwnerMissing)))?,
+            .ok_or_else(|| Violation::new(field, reason(ErrorReason::OwnerMissing)))?,
     };
-    let territory_code = named.territory_code.clone().unwrap_or(owner.territory_code);
-    let path = resources.paths().path_of(&territory_code).filter(|path| resources.scope(call).contains(path));
-    let territory_path = path.ok_or_else(|| Error::not_found("territory", &territory_code))?;
-    Ok(Placing { owner_id: owner.id, owner_employee_number: owner.employee_number, territory_code, territory_path })
+    let code = territory_code.unwrap_or(&owner.territory_code).to_owned();
+    let path = resources.paths().path_of(&code).filter(|path| resources.scope(call).contains(path));
+    // Where an owner belongs is not told to whoever does not see it.
+    let territory_path = path.ok_or_else(|| match territory_code {
+        Some(code) => Error::not_found("territory", code),
+        None => Error::not_found("account_manager", owner.id),
+    })?;
+    Ok(Placing {
+        owner_id: owner.id,
+        owner_employee_number: owner.employee_number,
+        territory_code: code,
+        territory_path,
+    })
+}
+
+/// The manager of an id who is in service.
+pub(crate) async fn manager(copies: &Copies, field: &str, id: Uuid) -> Result<Manager, Error> {
+    let found = copies.managers(&[id]).await?.remove(&id);
+    Ok(in_service(found).ok_or_else(|| unknown_manager(field, id))?)
 }
 
 /// Whom and where a reassignment goes to, as far as it says.
@@ -72,9 +97,10 @@ pub(super) struct Target {
 
 /// The new owner that a reassignment names, in service; looked up before its transaction.
 pub(super) async fn new_owner(copies: &Copies, id: Option<Uuid>) -> Result<Option<Manager>, Error> {
-    let Some(id) = id else { return Ok(None) };
-    let manager = in_service(copies.managers(&[id]).await?.remove(&id));
-    Ok(Some(manager.ok_or_else(|| unknown_manager("owner_id", id))?))
+    match id {
+        Some(id) => manager(copies, "owner_id", id).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 /// The new territory that a reassignment names, where the caller may reassign, locked.

@@ -10,7 +10,7 @@
 mod convert;
 mod course;
 mod criteria;
-mod desk;
+pub(crate) mod desk;
 mod import;
 mod listing;
 mod model;
@@ -21,9 +21,8 @@ mod rpc;
 pub(crate) mod store;
 mod verb;
 
-pub(crate) use desk::{in_service, visible};
 pub(crate) use listing::COLUMNS;
 pub(crate) use model::{Kind, Opportunity, Placing, State};
 pub(crate) use opening::open;
-pub(crate) use patch::{territory_code, unknown_manager};
+pub(crate) use patch::territory_code;
 pub(crate) use rpc::OpportunityRpc;

@@ -30,6 +30,13 @@ pub(super) struct Named {
     pub(super) team: Option<Vec<TeamMember>>,
 }
 
+impl Named {
+    /// The owner and the territory.
+    pub(super) fn place(&self) -> (Option<Uuid>, Option<&str>) {
+        (self.owner_id, self.territory_code.as_deref())
+    }
+}
+
 /// What was found of it.
 pub(super) struct Found {
     pub(super) account: Option<Account>,
@@ -258,7 +265,7 @@ fn introduced(violations: &mut Violations, team: Vec<TeamMember>, found: &Found)
 }
 
 /// There is no such account manager.
-pub(crate) fn unknown_manager(field: impl Into<String>, id: Uuid) -> Violation {
+pub(super) fn unknown_manager(field: impl Into<String>, id: Uuid) -> Violation {
     Violation::new(field, reason(ErrorReason::ManagerUnknown)).with("value", id)
 }
 

@@ -92,7 +92,7 @@ impl OpportunityService for OpportunityRpc {
         let (named, patch) = patch::creation(request.opportunity)?;
         let (sight, today) = (self.sight(&call), day::of(call.now));
         let found = desk::find(&self.copies, &call, &sight, &named, None, today).await?;
-        let placing = desk::place(&self.resources, &self.copies, &call, &named, &found).await?;
+        let placing = desk::place(&self.resources, &self.copies, &call, "opportunity.owner_id", named.place()).await?;
         let make = async |transaction: &mut Transaction, id| {
             let opportunity = patch(Row::blank(id, placing, today, call.now), &found)?;
             open(transaction, &call, &named.pipeline_code, opportunity).await

@@ -6,8 +6,8 @@ use guanxi_test_support::contract::{INSIDE, OUTSIDE};
 use tonic::Code;
 
 use crate::support::{
-    ACCOUNT, ACCOUNT_DELETED, ACCOUNT_OUTSIDE, DEPARTED, E1001, Service, line, money, named, opportunity, refusal,
-    violations, with,
+    ACCOUNT, ACCOUNT_DELETED, ACCOUNT_OUTSIDE, DEPARTED, E1001, E2000, Service, line, money, named, opportunity,
+    refusal, violations, with,
 };
 
 #[tokio::test]
@@ -71,6 +71,12 @@ async fn an_owner_an_account_and_a_place_must_be_there_for_the_caller() {
         let status = service.opportunities().create_opportunity(with(request, &token)).await.unwrap_err();
         assert_eq!(refusal(&status), (Code::NotFound, "RESOURCE_NOT_FOUND".to_owned()), "{account}");
     }
+    // Where somebody elsewhere belongs is not told.
+    let opportunity = Some(Opportunity { owner_id: E2000.to_owned(), ..opportunity("别人", INSIDE) });
+    let request = CreateOpportunityRequest { opportunity, request_id: String::new() };
+    let status = service.opportunities().create_opportunity(with(request, &token)).await.unwrap_err();
+    assert_eq!(refusal(&status), (Code::NotFound, "RESOURCE_NOT_FOUND".to_owned()));
+    assert!(status.message().contains(E2000) && !status.message().contains(OUTSIDE.county), "{status:?}");
 }
 
 #[tokio::test]
