@@ -1,9 +1,8 @@
 //! Who sees the history of a resource: whoever sees the resource.
 
-use guanxi_auth::permission::OPPORTUNITY_READ_ALL;
 use guanxi_events::Guard;
 use guanxi_grpc::{Call, Refusal};
-use guanxi_resource::{Error, Resources, Sight};
+use guanxi_resource::{Error, Resources};
 use uuid::Uuid;
 
 /// Keeps the histories of opportunities, of what hangs at them, and of leads to those who see the opportunity or lead.
@@ -16,7 +15,7 @@ impl History {
 
     /// Where the caller may read histories, and whether of all that lies there or only of what it works on.
     async fn sees_work(&self, call: &Call, noun: &str, id: Uuid) -> Result<bool, Error> {
-        let sight = Sight::of(call, "", self.0.paths()).or_own(call, OPPORTUNITY_READ_ALL, self.0.paths());
+        let sight = crate::sight::of(&self.0, call);
         let mut connection = self.0.connection().await?;
         let found = sqlx::query!(
             "select territory_path as \"territory_path!\", seen_by as \"seen_by!\" from opportunity_pipeline.opportunity \

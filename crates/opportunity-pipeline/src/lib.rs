@@ -12,5 +12,6 @@ mod pipeline;
 mod place;
 mod quote;
 mod service;
+mod sight;
 
 pub use service::{MIGRATOR, SCHEMA, Settings, serve};

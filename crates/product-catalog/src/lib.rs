@@ -5,7 +5,6 @@ mod bundle;
 mod category;
 mod discount_policy;
 mod error;
-mod event;
 mod offering;
 mod operator;
 mod price;

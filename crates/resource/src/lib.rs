@@ -17,5 +17,5 @@ pub use deletion::Deletable;
 pub use error::Error;
 pub use import::{Import, Mode, Outcome, Rows, import};
 pub use noun::{Noun, Update};
-pub use resources::{Directory, Resources, event, place};
+pub use resources::{Directory, Resources, event, event_of_all, place};
 pub use sight::Sight;

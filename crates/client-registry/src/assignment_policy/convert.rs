@@ -30,16 +30,8 @@ pub(super) fn wire(policy: &AssignmentPolicy) -> pb::AssignmentPolicy {
 
 /// The event of a change. The policy lies in no territory: everybody follows it.
 pub(super) fn event(kind: &'static str, before: Option<&AssignmentPolicy>, after: &AssignmentPolicy) -> NewEvent {
-    NewEvent {
-        kind,
-        noun: "assignment_policy",
-        id: after.id,
-        version: after.version,
-        territory: None,
-        previous_territory: None,
-        mentions: Vec::new(),
-        payload: NewEvent::pack(&AssignmentPolicyChange { before: before.map(wire), after: Some(wire(after)) }),
-    }
+    let change = AssignmentPolicyChange { before: before.map(wire), after: Some(wire(after)) };
+    guanxi_resource::event_of_all(kind, after.id, after.version, &change)
 }
 
 /// Reads an update: the etag, and what becomes of the policy.

@@ -37,16 +37,8 @@ pub(super) fn wire(policy: &ApprovalPolicy) -> pb::ApprovalPolicy {
 
 /// The event of a change. The policy lies in no territory: everybody follows it.
 pub(super) fn event(kind: &'static str, before: Option<&ApprovalPolicy>, after: &ApprovalPolicy) -> NewEvent {
-    NewEvent {
-        kind,
-        noun: "approval_policy",
-        id: after.id,
-        version: after.version,
-        territory: None,
-        previous_territory: None,
-        mentions: Vec::new(),
-        payload: NewEvent::pack(&ApprovalPolicyChange { before: before.map(wire), after: Some(wire(after)) }),
-    }
+    let change = ApprovalPolicyChange { before: before.map(wire), after: Some(wire(after)) };
+    guanxi_resource::event_of_all(kind, after.id, after.version, &change)
 }
 
 /// Reads an update: the etag, and what becomes of the policy.

@@ -1,6 +1,5 @@
 //! The methods.
 
-use guanxi_auth::permission::OPPORTUNITY_READ_ALL;
 use guanxi_db::Transaction;
 use guanxi_filter::{PageRequest, Value};
 use guanxi_grpc::{Call, parse_id};
@@ -18,6 +17,7 @@ use super::model::{Actor, Need as Row};
 use super::{convert, store};
 use crate::copies::Copies;
 use crate::opportunity::Opportunity;
+use crate::sight;
 
 /// Serves needs.
 #[derive(Clone)]
@@ -33,7 +33,7 @@ impl NeedRpc {
 
     /// That of opportunities: who may not see all of a territory sees his own.
     fn sight(&self, call: &Call) -> Sight {
-        Sight::of(call, "", self.resources.paths()).or_own(call, OPPORTUNITY_READ_ALL, self.resources.paths())
+        sight::of(&self.resources, call)
     }
 }
 

@@ -1,6 +1,5 @@
 //! The methods.
 
-use guanxi_auth::permission::OPPORTUNITY_READ_ALL;
 use guanxi_db::Transaction;
 use guanxi_filter::PageRequest;
 use guanxi_grpc::{Call, day, parse_id};
@@ -27,6 +26,7 @@ use super::opening::open;
 use super::{convert, desk, patch, request, store};
 use crate::copies::Copies;
 use crate::pipeline;
+use crate::sight;
 
 /// Serves opportunities.
 #[derive(Clone)]
@@ -42,7 +42,7 @@ impl OpportunityRpc {
 
     /// Who may not see all opportunities of a territory sees his own.
     fn sight(&self, call: &Call) -> Sight {
-        Sight::of(call, "", self.resources.paths()).or_own(call, OPPORTUNITY_READ_ALL, self.resources.paths())
+        sight::of(&self.resources, call)
     }
 }
 

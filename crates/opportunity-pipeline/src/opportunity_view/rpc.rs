@@ -1,6 +1,5 @@
 //! The methods.
 
-use guanxi_auth::permission::OPPORTUNITY_READ_ALL;
 use guanxi_grpc::value::Key;
 use guanxi_grpc::{Call, day};
 use guanxi_proto::opportunity_pipeline::v1::opportunity_view_service_server::OpportunityViewService;
@@ -17,6 +16,7 @@ use super::store::{Ranges, Seen};
 use super::{convert, store};
 use crate::opportunity::Opportunity;
 use crate::pipeline;
+use crate::sight;
 
 /// Serves figures of opportunities.
 #[derive(Clone)]
@@ -31,7 +31,7 @@ impl OpportunityViewRpc {
 
     /// As `OpportunityRpc` shows the opportunities themselves.
     fn sight(&self, call: &Call) -> Sight {
-        Sight::of(call, "", self.resources.paths()).or_own(call, OPPORTUNITY_READ_ALL, self.resources.paths())
+        sight::of(&self.resources, call)
     }
 
     /// Of which opportunities, for this caller.

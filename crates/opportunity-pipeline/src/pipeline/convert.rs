@@ -66,16 +66,7 @@ fn stage(stage: &Stage) -> pb::Stage {
 /// The event of a change.
 pub(super) fn event(kind: &'static str, before: Option<&Pipeline>, after: &Pipeline) -> NewEvent {
     let change = PipelineChange { before: before.map(wire), after: Some(wire(after)) };
-    NewEvent {
-        kind,
-        noun: "pipeline",
-        id: after.id,
-        version: after.version,
-        territory: None,
-        previous_territory: None,
-        mentions: Vec::new(),
-        payload: NewEvent::pack(&change),
-    }
+    guanxi_resource::event_of_all(kind, after.id, after.version, &change)
 }
 
 /// Reads the key of a Get.

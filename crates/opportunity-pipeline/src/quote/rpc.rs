@@ -1,6 +1,5 @@
 //! The methods.
 
-use guanxi_auth::permission::OPPORTUNITY_READ_ALL;
 use guanxi_db::{RequestKey, Transaction};
 use guanxi_filter::{PageRequest, Value};
 use guanxi_grpc::{Call, check_etag, day, language, parse_id, text};
@@ -28,6 +27,7 @@ use crate::approval_policy::{Level, store as policies};
 use crate::copies::Copies;
 use crate::need;
 use crate::opportunity::Opportunity;
+use crate::sight;
 
 /// Serves quotes.
 #[derive(Clone)]
@@ -43,7 +43,7 @@ impl QuoteRpc {
 
     /// Who may not see all opportunities of a territory sees the quotes of his own.
     fn sight(&self, call: &Call) -> Sight {
-        Sight::of(call, "", self.resources.paths()).or_own(call, OPPORTUNITY_READ_ALL, self.resources.paths())
+        sight::of(&self.resources, call)
     }
 
     async fn read<N: Noun>(&self, sight: &Sight, id: Uuid) -> Result<N, Error> {

@@ -48,7 +48,7 @@ pub(super) fn wire(bundle: &Bundle) -> pb::Bundle {
 /// The event of a change.
 pub(super) fn event(kind: &'static str, before: Option<&Bundle>, after: &Bundle) -> NewEvent {
     let change = BundleChange { before: before.map(wire), after: Some(wire(after)) };
-    crate::event::event(kind, after.id, after.version, &change)
+    guanxi_resource::event_of_all(kind, after.id, after.version, &change)
 }
 
 /// Reads the key of a Get.

@@ -41,7 +41,7 @@ pub(super) fn wire(category: &Category) -> pb::Category {
 /// The event of a change.
 pub(super) fn event(kind: &'static str, before: Option<&Category>, after: &Category) -> NewEvent {
     let change = CategoryChange { before: before.map(wire), after: Some(wire(after)) };
-    crate::event::event(kind, after.id, after.version, &change)
+    guanxi_resource::event_of_all(kind, after.id, after.version, &change)
 }
 
 /// Reads the key of a Get.

@@ -47,7 +47,7 @@ pub(super) fn wire(policy: &DiscountPolicy) -> pb::DiscountPolicy {
 /// The event of a change.
 pub(super) fn event(kind: &'static str, before: Option<&DiscountPolicy>, after: &DiscountPolicy) -> NewEvent {
     let change = DiscountPolicyChange { before: before.map(wire), after: Some(wire(after)) };
-    crate::event::event(kind, after.id, after.version, &change)
+    guanxi_resource::event_of_all(kind, after.id, after.version, &change)
 }
 
 /// Reads the key of a Get.

@@ -61,7 +61,7 @@ pub(super) fn wire(offering: &Offering) -> pb::Offering {
 /// The event of a change.
 pub(super) fn event(kind: &'static str, before: Option<&Offering>, after: &Offering) -> NewEvent {
     let change = OfferingChange { before: before.map(wire), after: Some(wire(after)) };
-    crate::event::event(kind, after.id, after.version, &change)
+    guanxi_resource::event_of_all(kind, after.id, after.version, &change)
 }
 
 /// Reads what a Get names.

@@ -58,7 +58,7 @@ fn wire_reduction(reduction: &Reduction) -> pb::PriceReduction {
 /// The event of a change.
 pub(super) fn event(kind: &'static str, before: Option<&Price>, after: &Price) -> NewEvent {
     let change = PriceChange { before: before.map(wire), after: Some(wire(after)) };
-    crate::event::event(kind, after.id, after.version, &change)
+    guanxi_resource::event_of_all(kind, after.id, after.version, &change)
 }
 
 /// A checked creation: a price that has no id yet.

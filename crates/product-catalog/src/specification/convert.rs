@@ -57,7 +57,7 @@ pub(crate) fn wire_characteristic(characteristic: &Characteristic) -> pb::Charac
 /// The event of a change.
 pub(super) fn event(kind: &'static str, before: Option<&Specification>, after: &Specification) -> NewEvent {
     let change = SpecificationChange { before: before.map(wire), after: Some(wire(after)) };
-    crate::event::event(kind, after.id, after.version, &change)
+    guanxi_resource::event_of_all(kind, after.id, after.version, &change)
 }
 
 /// Reads the key of a Get.
