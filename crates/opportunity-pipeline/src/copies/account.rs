@@ -45,6 +45,16 @@ impl Account {
     }
 }
 
+/// The tier of an account as it is stored, on the wire.
+pub(crate) fn wire_tier(tier: Option<&str>) -> pb::Tier {
+    match tier {
+        Some("A") => pb::Tier::A,
+        Some("B") => pb::Tier::B,
+        Some("C") => pb::Tier::C,
+        _ => pb::Tier::Unspecified,
+    }
+}
+
 /// The account of an id.
 pub(super) async fn find(connection: &mut PgConnection, id: Uuid) -> Result<Option<Account>, Error> {
     let account = sqlx::query_as!(

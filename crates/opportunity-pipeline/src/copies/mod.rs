@@ -21,7 +21,7 @@ use guanxi_resource::Error;
 use prost::Message;
 use uuid::Uuid;
 
-pub(crate) use account::Account;
+pub(crate) use account::{Account, wire_tier};
 pub(crate) use account_manager::Manager;
 pub(crate) use batch::{ExternalId, Known, Names, lock_territories};
 pub(crate) use offering::Offering;

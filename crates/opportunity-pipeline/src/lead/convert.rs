@@ -112,6 +112,8 @@ pub(super) fn opportunity(lead: &Lead, wanted: &Qualification, id: Uuid, now: Of
         title: lead.title.clone(),
         account_id: lead.account_id,
         account_name: lead.account_name.clone(),
+        account_tier: lead.account_tier.clone(),
+        account_industry_code: lead.account_industry_code.clone(),
         kind: wanted.kind,
         amount,
         currency_code,

@@ -6,7 +6,8 @@ use guanxi_filter::{Field, Kind, Listing, Order};
 pub(super) static LISTING: Listing = Listing {
     name: "lead",
     columns: "lead.id, lead.title, lead.title_key, lead.source, lead.source_reference, lead.account_id, \
-         account.legal_name as account_name, lead.company_name, lead.company_key, lead.contact_name, lead.contact_phone, \
+         account.legal_name as account_name, account.tier as account_tier, account.industry_code as account_industry_code, \
+         lead.company_name, lead.company_key, lead.contact_name, lead.contact_phone, \
          lead.description, lead.score, lead.owner_id, lead.owner_employee_number, lead.territory_code, lead.territory_path, lead.seen_by, \
          lead.state, lead.disqualify_reason, lead.reason, lead.duplicate_of_lead_id, lead.opportunity_id, lead.tags, lead.version, \
          lead.create_time, lead.update_time, lead.delete_time",

@@ -59,7 +59,7 @@ pub(super) enum DisqualifyReason {
     Other,
 }
 
-/// A lead as it is stored; its fields are the columns, but for the name of the account, which is read beside it.
+/// A lead as it is stored; its fields are the columns, but for what is known of the account, which is read beside it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
 pub(super) struct Lead {
     pub(super) id: Uuid,
@@ -69,6 +69,8 @@ pub(super) struct Lead {
     pub(super) source_reference: String,
     pub(super) account_id: Option<Uuid>,
     pub(super) account_name: Option<String>,
+    pub(super) account_tier: Option<String>,
+    pub(super) account_industry_code: Option<String>,
     pub(super) company_name: String,
     pub(super) company_key: Option<String>,
     pub(super) contact_name: String,
@@ -106,6 +108,8 @@ impl Lead {
             source_reference: String::new(),
             account_id: None,
             account_name: None,
+            account_tier: None,
+            account_industry_code: None,
             company_name: String::new(),
             company_key: None,
             contact_name: String::new(),

@@ -86,9 +86,13 @@ fn patch(fields: &mut Fields, sent: pb::Lead) -> (Option<Uuid>, Patch) {
     let score = fields.optional_number("score", sent.score, 0, 100);
     let tags = fields.texts("tags", sent.tags, 20, 50);
     let patch = move |before: Lead, account: Option<&Account>| {
-        let account_name = match account_id {
-            None => before.account_name,
-            Some(_) => account.map(|account| account.legal_name.clone()),
+        let (account_name, account_tier, account_industry_code) = match account_id {
+            None => (before.account_name, before.account_tier, before.account_industry_code),
+            Some(_) => (
+                account.map(|account| account.legal_name.clone()),
+                account.and_then(|account| account.tier.clone()),
+                account.and_then(|account| account.industry_code.clone()),
+            ),
         };
         let after = Lead {
             title: title.unwrap_or(before.title),
@@ -96,6 +100,8 @@ fn patch(fields: &mut Fields, sent: pb::Lead) -> (Option<Uuid>, Patch) {
             source_reference: source_reference.map_or(before.source_reference, Option::unwrap_or_default),
             account_id: account_id.unwrap_or(before.account_id),
             account_name,
+            account_tier,
+            account_industry_code,
             company_name: company_name.map_or(before.company_name, Option::unwrap_or_default),
             contact_name: contact_name.map_or(before.contact_name, Option::unwrap_or_default),
             contact_phone: contact_phone.unwrap_or(before.contact_phone),

@@ -35,7 +35,8 @@ impl Noun for Lead {
         let found = sqlx::query_as!(
             Lead,
             r#"select lead.id, title, title_key, source as "source: Source", source_reference, account_id,
-                account.legal_name as "account_name?", company_name, company_key, contact_name, contact_phone, description, score,
+                account.legal_name as "account_name?", account.tier as "account_tier?",
+                account.industry_code as "account_industry_code?", company_name, company_key, contact_name, contact_phone, description, score,
                 owner_id, owner_employee_number, lead.territory_code, territory_path, seen_by, state as "state: State",
                 disqualify_reason as "disqualify_reason: DisqualifyReason", reason, duplicate_of_lead_id, opportunity_id, tags,
                 lead.version, create_time, update_time, delete_time

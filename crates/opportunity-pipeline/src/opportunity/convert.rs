@@ -13,6 +13,7 @@ use super::model::{
     CloseReason, Competitor, FactorKind, Intent, KeySuccessFactor, Kind, Line, Opportunity, StagePeriod, State,
     TeamMember, TeamRole,
 };
+use crate::copies::wire_tier;
 
 wire_enum!(Kind, pb::OpportunityKind, New, Expand, Renew, WinBack, Attack);
 wire_enum!(Intent, pb::CustomerIntent, Unaware, Aware, Interested, Planning, Purchasing);
@@ -172,7 +173,7 @@ pub(crate) fn event(kind: &'static str, before: Option<&Opportunity>, after: &Op
     event_for(kind, before, after, "")
 }
 
-/// The event of a change.
+/// The event of a change. It carries everything of the account that somebody may count by.
 pub(crate) fn event_for(
     kind: &'static str,
     before: Option<&Opportunity>,
@@ -180,6 +181,12 @@ pub(crate) fn event_for(
     reason: &str,
 ) -> NewEvent {
     let lies = |opportunity: &Opportunity| place(&opportunity.territory_code, &opportunity.territory_path);
-    let change = OpportunityChange { before: before.map(wire), after: Some(wire(after)), reason: reason.to_owned() };
+    let change = OpportunityChange {
+        before: before.map(wire),
+        after: Some(wire(after)),
+        reason: reason.to_owned(),
+        account_tier: wire_tier(after.account_tier.as_deref()).into(),
+        account_industry_code: after.account_industry_code.clone().unwrap_or_default(),
+    };
     guanxi_resource::event(kind, after.id, after.version, before.map(lies), lies(after), &change)
 }

@@ -4,7 +4,7 @@ use guanxi_filter::{Field, Kind, Listing, Order};
 
 /// The columns of an opportunity's row, wherever rows are selected.
 pub(crate) const COLUMNS: &str = "opportunity.id, opportunity.title, opportunity.account_id, account.legal_name as account_name, \
-     opportunity.kind, opportunity.pipeline_code, opportunity.stage_code, opportunity.stage_enter_date, opportunity.state, \
+     account.tier as account_tier, account.industry_code as account_industry_code, opportunity.kind, opportunity.pipeline_code, opportunity.stage_code, opportunity.stage_enter_date, opportunity.state, \
      opportunity.owner_id, opportunity.owner_employee_number, opportunity.territory_code, opportunity.territory_path, \
      opportunity.seen_by, opportunity.amount, opportunity.list_amount, opportunity.currency_code, opportunity.probability_percent, \
      opportunity.forecast_category, opportunity.expected_close_date, opportunity.open_date, opportunity.close_date, \

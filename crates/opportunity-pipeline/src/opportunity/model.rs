@@ -7,6 +7,7 @@ use sqlx::types::Json;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
+use crate::copies::Account;
 use crate::pipeline::ForecastCategory;
 
 time::serde::format_description!(iso_day, Date, "[year]-[month]-[day]");
@@ -129,13 +130,15 @@ pub(crate) struct KeySuccessFactor {
     pub(crate) met: bool,
 }
 
-/// An opportunity as it is stored; its fields are the columns, but for the name of the account, which is read beside it.
+/// An opportunity as it is stored; its fields are the columns, but for what is known of the account, which is read beside it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
 pub(crate) struct Opportunity {
     pub(crate) id: Uuid,
     pub(crate) title: String,
     pub(crate) account_id: Option<Uuid>,
     pub(crate) account_name: Option<String>,
+    pub(crate) account_tier: Option<String>,
+    pub(crate) account_industry_code: Option<String>,
     pub(crate) kind: Kind,
     pub(crate) pipeline_code: String,
     pub(crate) stage_code: String,
@@ -221,6 +224,8 @@ impl Opportunity {
             title: String::new(),
             account_id: None,
             account_name: None,
+            account_tier: None,
+            account_industry_code: None,
             kind: Kind::New,
             pipeline_code: String::new(),
             stage_code: String::new(),
@@ -257,6 +262,16 @@ impl Opportunity {
             create_time: now,
             update_time: now,
             delete_time: None,
+        }
+    }
+
+    /// With what is known of its account.
+    pub(super) fn with_account(self, account: Option<&Account>) -> Self {
+        Self {
+            account_name: account.map(|account| account.legal_name.clone()),
+            account_tier: account.and_then(|account| account.tier.clone()),
+            account_industry_code: account.and_then(|account| account.industry_code.clone()),
+            ..self
         }
     }
 

@@ -177,10 +177,6 @@ impl Values {
         let after = Opportunity {
             title: self.title.unwrap_or(before.title),
             account_id: self.account_id.unwrap_or(before.account_id),
-            account_name: match self.account_id {
-                None => before.account_name,
-                Some(_) => found.account.as_ref().map(|account| account.legal_name.clone()),
-            },
             kind: self.kind.map_or(before.kind, |kind| kind.unwrap_or(Kind::New)),
             amount: self.amount.map_or(before.amount, |amount| amount.map(|(amount, _)| amount)),
             currency_code,
@@ -197,6 +193,7 @@ impl Values {
             tags: self.tags.unwrap_or(before.tags),
             ..before
         };
+        let after = if self.account_id.is_some() { after.with_account(found.account.as_ref()) } else { after };
         Ok(after.settled())
     }
 }

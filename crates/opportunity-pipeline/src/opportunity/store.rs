@@ -39,7 +39,8 @@ impl Noun for Opportunity {
     async fn find(connection: &mut PgConnection, id: Uuid) -> Result<Option<Self>, Error> {
         let found = sqlx::query_as!(
             Opportunity,
-            r#"select opportunity.id, title, account_id, account.legal_name as "account_name?", kind as "kind: Kind", pipeline_code,
+            r#"select opportunity.id, title, account_id, account.legal_name as "account_name?",
+                account.tier as "account_tier?", account.industry_code as "account_industry_code?", kind as "kind: Kind", pipeline_code,
                 stage_code, stage_enter_date, state as "state: State", owner_id, owner_employee_number,
                 opportunity.territory_code, territory_path, seen_by, amount, list_amount, currency_code, probability_percent,
                 forecast_category as "forecast_category: ForecastCategory", expected_close_date, open_date, close_date,

@@ -10,6 +10,7 @@ mod lead;
 mod leak;
 mod need;
 mod opportunity;
+mod opportunity_event;
 mod opportunity_import;
 mod opportunity_race;
 mod opportunity_stage;

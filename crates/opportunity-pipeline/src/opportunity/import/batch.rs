@@ -210,12 +210,11 @@ impl<'a> Batch<'a> {
 
     /// The opportunity with the fields of a row.
     fn patched(&self, patch: Patch, before: Opportunity, account: Option<&Account>) -> Result<Opportunity, Violations> {
-        let mut after = patch(before, &self.found).map_err(refused)?;
-        if let Some(account) = account {
-            after.account_id = Some(account.id);
-            after.account_name = Some(account.legal_name.clone());
-        }
-        Ok(after)
+        let after = patch(before, &self.found).map_err(refused)?;
+        Ok(match account {
+            Some(account) => Opportunity { account_id: Some(account.id), ..after.with_account(Some(account)) },
+            None => after,
+        })
     }
 
     /// A change, with the history where that is another one.

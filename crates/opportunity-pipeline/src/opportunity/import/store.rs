@@ -33,7 +33,10 @@ pub(super) async fn lock(connection: &mut PgConnection, from: &[String]) -> Resu
     let found = sqlx::query_as!(
         Opportunity,
         r#"select id, title, account_id,
-            (select legal_name from opportunity_pipeline.account where account.id = account_id) as account_name, kind as "kind: Kind", pipeline_code,
+            (select legal_name from opportunity_pipeline.account where account.id = account_id) as account_name,
+            (select tier from opportunity_pipeline.account where account.id = account_id) as account_tier,
+            (select industry_code from opportunity_pipeline.account where account.id = account_id) as account_industry_code,
+            kind as "kind: Kind", pipeline_code,
             stage_code, stage_enter_date, state as "state: State", owner_id, owner_employee_number,
             territory_code, territory_path, seen_by, amount, list_amount, currency_code, probability_percent,
             forecast_category as "forecast_category: ForecastCategory", expected_close_date, open_date, close_date,
