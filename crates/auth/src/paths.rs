@@ -19,8 +19,15 @@ impl TerritoryPaths {
     /// The paths of the territories that have none above them.
     #[must_use]
     pub fn roots(&self) -> Vec<String> {
+        self.right_below("")
+    }
+
+    /// The paths of the territories right below the one with this path; the empty path is above the roots.
+    #[must_use]
+    pub fn right_below(&self, path: &str) -> Vec<String> {
         let paths = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        paths.values().filter(|path| path.bytes().filter(|byte| *byte == b'/').count() == 1).cloned().collect()
+        let is_step = |below: &str| below.bytes().filter(|byte| *byte == b'/').count() == 1;
+        paths.values().filter(|below| below.strip_prefix(path).is_some_and(is_step)).cloned().collect()
     }
 
     /// Replaces everything.
@@ -60,6 +67,7 @@ mod tests {
         assert_eq!(paths.path_of("4403").as_deref(), Some("CN/440/44/4403/"));
         assert_eq!(paths.path_of("440").as_deref(), Some("CN/440/"));
         assert_eq!(paths.roots(), ["CN/"]);
+        assert_eq!(paths.right_below("CN/440/"), ["CN/440/44/"]);
         paths.remove("4403");
         assert_eq!(paths.path_of("4403"), None);
     }

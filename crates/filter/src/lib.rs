@@ -42,3 +42,4 @@ mod token;
 pub use listing::{Field, Kind, Listing, Order, PageRequest};
 pub use page::{Page, PageQuery};
 pub use sql::Value;
+pub use token::{page_place, page_token};

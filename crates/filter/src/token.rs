@@ -5,6 +5,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use guanxi_grpc::Violation;
+use guanxi_proto::errors::v1::ErrorReason;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
@@ -57,6 +59,21 @@ impl Cursor {
         let ours = version == VERSION && of == digest && !key.contains('\0');
         ours.then_some(Self { key, id: Uuid::from_bytes(id) })
     }
+}
+
+/// The token of a page of something that is no [`Listing`](crate::Listing): it ended at a place, and is good for the query of these texts.
+#[must_use]
+pub fn page_token(query: &[&str], place: &str) -> String {
+    Cursor { key: place.to_owned(), id: Uuid::nil() }.encode(digest(query.iter().copied()))
+}
+
+/// The place in a token of [`page_token`], empty where none was sent; or the violation that it is none of this query.
+pub fn page_place(query: &[&str], token: &str) -> Result<String, Violation> {
+    if token.is_empty() {
+        return Ok(String::new());
+    }
+    let cursor = Cursor::decode(token, digest(query.iter().copied()));
+    cursor.map(|cursor| cursor.key).ok_or_else(|| Violation::new("page_token", ErrorReason::PageTokenInvalid))
 }
 
 /// A territory path as a token shows it: from the topmost territory of the caller on, behind a `/` where codes above it were

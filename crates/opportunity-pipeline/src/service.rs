@@ -66,6 +66,7 @@ pub async fn serve(
     let beside = Beside {
         re_path: Some(place::re_path),
         take: Some((&REGISTRY_TYPES, |connection, events| copies::take_registry(connection, events).boxed())),
+        ..Beside::default()
     };
     let newest = foundation.reader.newest();
     let (directory, position) = territories::start(&foundation.database, newest, registry.clone(), beside).await?;

@@ -31,6 +31,21 @@ const RETRY: Duration = Duration::from_secs(1);
 /// row of its territory in the copy (`for share`).
 pub type RePath = for<'c> fn(&'c mut PgConnection, &'c str, &'c str) -> BoxFuture<'c, Result<(), guanxi_db::Error>>;
 
+/// A territory that came, moved or went, by what its event alone tells: its own path, before and after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placement {
+    /// The code.
+    pub code: String,
+    /// Its path before; `None` where it was not there.
+    pub before: Option<String>,
+    /// Its path after; `None` where it is gone.
+    pub after: Option<String>,
+}
+
+/// Restates what a service keeps for whole subtrees, such as sums: it gets what happened in its order, after the copy itself was changed and in the
+/// same transaction. What lies below a territory that moved is not named.
+pub type Restate = for<'c> fn(&'c mut PgConnection, &'c [Placement]) -> BoxFuture<'c, Result<(), FollowError>>;
+
 /// Takes in events of client-registry in the transaction of their position.
 pub type Take = for<'c> fn(&'c mut PgConnection, &'c [Event]) -> BoxFuture<'c, Result<(), FollowError>>;
 
@@ -39,6 +54,8 @@ pub type Take = for<'c> fn(&'c mut PgConnection, &'c [Event]) -> BoxFuture<'c, R
 pub struct Beside {
     /// For a service that keeps something in territories.
     pub re_path: Option<RePath>,
+    /// For a service that keeps sums over the tree.
+    pub restate: Option<Restate>,
     /// For a service that takes in other events too, of these types; `take` gets all events and picks its own.
     pub take: Option<(&'static [&'static str], Take)>,
 }
@@ -51,7 +68,7 @@ pub async fn start(
     registry: Option<Peer>,
     beside: Beside,
 ) -> Result<(Directory, watch::Receiver<i64>), guanxi_db::Error> {
-    let (copy, paths) = (Copy::of(database.schema(), beside.re_path), TerritoryPaths::default());
+    let (copy, paths) = (Copy::of(database.schema(), beside.re_path, beside.restate), TerritoryPaths::default());
     copy.load(database, &paths).await?;
     let mut position = watch::channel(0).1;
     if let Some(registry) = registry {
@@ -81,6 +98,7 @@ struct Copy {
     put: &'static str,
     delete: &'static str,
     re_path: Option<RePath>,
+    restate: Option<Restate>,
 }
 
 /// The part of the copy that some changes name.
@@ -90,7 +108,7 @@ struct Named {
 }
 
 impl Copy {
-    fn of(schema: &str, re_path: Option<RePath>) -> Self {
+    fn of(schema: &str, re_path: Option<RePath>, restate: Option<Restate>) -> Self {
         let load = format!("select code, path from {schema}.territory");
         let named = format!("select code, path, level from {schema}.territory where code = any($1)");
         let move_subtree = format!(
@@ -109,6 +127,7 @@ impl Copy {
             put: put.leak(),
             delete: delete.leak(),
             re_path,
+            restate,
         }
     }
 
@@ -138,21 +157,25 @@ impl Copy {
         let events = events.iter().filter(|event| event.subject.starts_with(NOUN));
         let changes = events.clone().map(read).collect::<Result<Vec<_>, _>>()?;
         let mut named = self.named(connection, &changes).await?;
-        let mut touched = BTreeSet::new();
+        let (mut touched, mut placements) = (BTreeSet::new(), Vec::new());
         for (event, change) in events.zip(changes) {
             match (change.before, change.after) {
                 (_, Some(after)) => {
                     let path =
                         path(&named.paths, &after).ok_or_else(|| unfit(event, "its parent is not in the copy"))?;
-                    if let Some(old) = named.paths.path_of(&after.code).filter(|old| *old != path) {
-                        self.move_subtree(connection, &old, &path).await?;
+                    let before = named.paths.path_of(&after.code);
+                    if let Some(old) = before.as_ref().filter(|old| **old != path) {
+                        self.move_subtree(connection, old, &path).await?;
                     }
+                    placements.push(Placement { code: after.code.clone(), before, after: Some(path.clone()) });
                     named.paths.put(&after.code, &path);
                     if named.levels.insert(after.code.clone(), after.level.clone()) != Some(after.level) {
                         touched.insert(after.code);
                     }
                 }
                 (Some(before), None) => {
+                    let path = named.paths.path_of(&before.code);
+                    placements.push(Placement { code: before.code.clone(), before: path, after: None });
                     named.paths.remove(&before.code);
                     named.levels.remove(&before.code);
                     touched.insert(before.code);
@@ -160,7 +183,11 @@ impl Copy {
                 (None, None) => return Err(unfit(event, "it has neither before nor after")),
             }
         }
-        self.write(connection, &named, touched).await
+        self.write(connection, &named, touched).await?;
+        match self.restate {
+            Some(restate) if !placements.is_empty() => restate(connection, &placements).await,
+            _ => Ok(()),
+        }
     }
 
     #[expect(clippy::disallowed_methods, reason = "the statement carries the name of the service's schema")]
@@ -335,7 +362,7 @@ mod tests {
         let outcome = runner.run(&strategy, |(steps, together, again)| {
             let (events, tree) = events(&steps);
             let mut connection = connection.borrow_mut();
-            let copy = Copy::of(SCHEMA, None);
+            let copy = Copy::of(SCHEMA, None, None);
             let codes = (0..10).map(|number| format!("T{number}"));
             let expected = codes.filter_map(|code| {
                 let path = tree.path_of(&code)?;
@@ -359,7 +386,7 @@ mod tests {
     #[tokio::test]
     async fn what_lies_in_a_territory_moves_with_it() {
         let database = database().await;
-        let (mut connection, copy) = (database.admin().await, Copy::of(SCHEMA, Some(re_path)));
+        let (mut connection, copy) = (database.admin().await, Copy::of(SCHEMA, Some(re_path), None));
         let tree = [("CN", ""), ("44", "CN"), ("33", "CN"), ("4403", "44"), ("4401", "44")];
         let events: Vec<_> =
             (1..).zip(tree).map(|(at, (code, parent))| event(at, None, Some(territory(code, parent)))).collect();
@@ -378,7 +405,7 @@ mod tests {
     #[tokio::test]
     async fn an_event_that_does_not_fit_is_no_change() {
         let database = database().await;
-        let (mut connection, copy) = (database.admin().await, Copy::of(SCHEMA, None));
+        let (mut connection, copy) = (database.admin().await, Copy::of(SCHEMA, None, None));
         let event = event(7, None, Some(territory("4403", "44")));
         let error = copy.apply(&mut connection, &[event]).await.unwrap_err().to_string();
         assert_eq!(error, "the event at position 7 cannot be applied: territory/1: its parent is not in the copy");
@@ -390,7 +417,7 @@ mod tests {
         let database = database().await;
         let here = Database::connect(&database.settings(), SCHEMA).await.unwrap();
         let (Directory { paths, .. }, _) = start(&here, watch::channel(0).1, None, Beside::default()).await.unwrap();
-        let (changes, copy) = (watch::Sender::new(0), Copy::of(SCHEMA, None));
+        let (changes, copy) = (watch::Sender::new(0), Copy::of(SCHEMA, None, None));
         tokio::spawn(copy.keep_loading(here, paths.clone(), changes.subscribe()));
 
         let event = event(1, None, Some(territory("CN", "")));
