@@ -1,0 +1,12 @@
+//! What was wanted and what happened: indicators and their figures, derived from the feeds of the other services.
+
+mod error;
+mod fact;
+mod figure;
+mod follow;
+mod indicator;
+mod measure;
+mod service;
+mod subject;
+
+pub use service::{MIGRATOR, SCHEMA, Settings, serve};

@@ -1,0 +1,47 @@
+//! Answers that show many things: none shows anything that lies outside the caller's territories.
+
+use guanxi_test_support::contract::shown::{self, Text};
+use guanxi_test_support::contract::{INSIDE, Subject};
+use serde_json::{Value as Json, json};
+
+use crate::fixtures::Need;
+use crate::support::Service;
+
+/// What a caller of 440300 does not see: territories above and beside.
+const OUTSIDE_TEXTS: [&str; 5] = ["CN", "440000", "330000", "330100", "330106"];
+
+/// Everything that a read may be asked for.
+fn requests(indicator: &str) -> Vec<(&'static str, Vec<Json>)> {
+    let questions = || -> Vec<Json> {
+        ["UNSPECIFIED", "TERRITORY", "MANAGER", "ACCOUNT", "OFFERING", "STAGE", "TIER", "INDUSTRY", "MONTH", "YEAR"]
+            .map(|by| json!({"question": {"indicatorCode": "won-value", "by": format!("FIGURE_DIMENSION_{by}")}}))
+            .to_vec()
+    };
+    vec![
+        ("IndicatorService/GetIndicator", vec![json!({ "id": indicator })]),
+        (
+            "IndicatorService/ListIndicators",
+            vec![json!({"showDeleted": true, "withTotal": true}), json!({"pageSize": 1})],
+        ),
+        ("IndicatorService/ListMeasures", vec![json!({})]),
+        ("IndicatorService/QueryIndicator", questions()),
+        ("IndicatorService/WatchIndicator", questions()),
+        ("IndicatorService/ExplainIndicator", vec![json!({"question": {"indicatorCode": "won-value"}, "pageSize": 1})]),
+        ("EventFeedService/Follow", vec![json!({})]),
+        ("EventFeedService/GetFeedHead", vec![json!({})]),
+        ("ChangeService/ListChanges", vec![json!({"subject": format!("indicator/{indicator}"), "pageSize": 1})]),
+        ("IdentityService/WhoAmI", vec![json!({})]),
+        ("IdentityService/ListRoles", vec![json!({})]),
+    ]
+}
+
+#[tokio::test]
+async fn no_answer_tells_of_what_lies_outside() {
+    let service = <Service as Subject>::start().await;
+    let indicator = Need::Indicator.fresh(&service, INSIDE).await;
+    let told = |text: &Text<'_>| {
+        let mut words = text.text.split(|character: char| !character.is_ascii_alphanumeric() && character != '-');
+        words.find(|word| OUTSIDE_TEXTS.contains(word)).map(str::to_owned)
+    };
+    shown::look_through::<Service>(&service, INSIDE.city, &requests(&indicator), told).await;
+}
