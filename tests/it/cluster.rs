@@ -21,6 +21,7 @@ use crate::process::{Process, free_address};
 pub(crate) const REGISTRY: &str = "client-registry";
 pub(crate) const CATALOG: &str = "product-catalog";
 pub(crate) const PIPELINE: &str = "opportunity-pipeline";
+pub(crate) const KPI: &str = "kpi";
 
 const DATABASE_URL: &str = "GUANXI_DATABASE_URL";
 
@@ -29,6 +30,7 @@ pub(crate) struct Cluster {
     pub(crate) registry: Service,
     pub(crate) catalog: Service,
     pub(crate) pipeline: Service,
+    pub(crate) kpi: Service,
     keys: Keys,
 }
 
@@ -156,7 +158,7 @@ impl Cluster {
     pub(crate) async fn start() -> Self {
         let mut cluster = Self::prepare().await;
         cluster.registry.start().await;
-        tokio::join!(cluster.catalog.start(), cluster.pipeline.start());
+        tokio::join!(cluster.catalog.start(), cluster.pipeline.start(), cluster.kpi.start());
         cluster
     }
 
@@ -171,7 +173,12 @@ impl Cluster {
         let pipeline = Service::new(PIPELINE, &keys, pipeline)
             .know("GUANXI_CLIENT_REGISTRY", &registry)
             .know("GUANXI_PRODUCT_CATALOG", &catalog);
-        Self { registry, catalog, pipeline, keys }
+        let kpi = TestDatabase::create(kpi::SCHEMA, &kpi::MIGRATOR).await;
+        let kpi = Service::new(KPI, &keys, kpi)
+            .know("GUANXI_CLIENT_REGISTRY", &registry)
+            .know("GUANXI_PRODUCT_CATALOG", &catalog)
+            .know("GUANXI_OPPORTUNITY_PIPELINE", &pipeline);
+        Self { registry, catalog, pipeline, kpi, keys }
     }
 
     pub(crate) fn token(&self, role: Role, territory: &str) -> String {

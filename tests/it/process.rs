@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use clap::{Args, Parser};
 use guanxi_service::Serve;
 
-use crate::cluster::{CATALOG, PIPELINE, REGISTRY, eventually};
+use crate::cluster::{CATALOG, KPI, PIPELINE, REGISTRY, eventually};
 
 /// A running process; killed when dropped.
 pub(crate) struct Process {
@@ -89,6 +89,10 @@ async fn serve() -> Result<(), Box<dyn Error>> {
         Some(PIPELINE) => {
             let settings = Settings::<opportunity_pipeline::Settings>::parse_from([PIPELINE]);
             settings.serve.run(PIPELINE, async |settings| opportunity_pipeline::serve(settings, None, stop).await).await
+        }
+        Some(KPI) => {
+            let settings = Settings::<kpi::Settings>::parse_from([KPI]);
+            settings.serve.run(KPI, async |settings| kpi::serve(settings, None, stop).await).await
         }
         _ => Ok(()),
     }

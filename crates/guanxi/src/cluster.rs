@@ -29,8 +29,8 @@ pub(crate) struct Place {
     /// $XDG_DATA_HOME/guanxi or ~/.local/share/guanxi]
     #[arg(long, env = "GUANXI_DATA_DIR", value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// First of the cluster's ports on 127.0.0.1: client-registry listens on it, product-catalog and opportunity-pipeline
-    /// on the two after [default: the port of the cluster that runs in the folder, else 50051]
+    /// First of the cluster's ports on 127.0.0.1: client-registry listens on it, product-catalog, opportunity-pipeline
+    /// and kpi on the three after [default: the port of the cluster that runs in the folder, else 50051]
     #[arg(long, env = "GUANXI_PORT_BASE", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=65_000))]
     pub(crate) port_base: Option<u16>,
 }
@@ -53,6 +53,10 @@ pub(crate) struct Target {
     /// [default: the cluster of --port-base]
     #[arg(long, env = "GUANXI_OPPORTUNITY_PIPELINE", value_name = "URL")]
     pub(crate) opportunity_pipeline: Option<String>,
+    /// URL of kpi in another cluster, for what belongs to figures, for example http://kpi.internal:50054
+    /// [default: the cluster of --port-base]
+    #[arg(long, env = "GUANXI_KPI", value_name = "URL")]
+    pub(crate) kpi: Option<String>,
     /// Token to call with; needed with the URL of another cluster [default: a short-lived administrator's, signed with the key in --data-dir]
     #[arg(long, env = "GUANXI_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
@@ -136,6 +140,7 @@ impl Target {
             Service::ClientRegistry => self.endpoint.as_ref(),
             Service::ProductCatalog => self.product_catalog.as_ref(),
             Service::OpportunityPipeline => self.opportunity_pipeline.as_ref(),
+            Service::Kpi => self.kpi.as_ref(),
         })
     }
 

@@ -27,6 +27,8 @@ enum Service {
     ProductCatalog(Serve<product_catalog::Settings>),
     /// From a hint to an accepted quote.
     OpportunityPipeline(Serve<opportunity_pipeline::Settings>),
+    /// What was wanted and what happened.
+    Kpi(Serve<kpi::Settings>),
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
@@ -49,6 +51,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
             let serve = async |settings: &_| opportunity_pipeline::serve(settings, None, stop).await;
             process.run("opportunity-pipeline", serve).await
         }
+        Service::Kpi(process) => process.run("kpi", async |settings| kpi::serve(settings, None, stop).await).await,
     }
 }
 

@@ -3,8 +3,8 @@
 use std::error::Error;
 
 /// In the order in which they start and take their ports.
-pub(crate) const SERVICES: [Service; 3] =
-    [Service::ClientRegistry, Service::ProductCatalog, Service::OpportunityPipeline];
+pub(crate) const SERVICES: [Service; 4] =
+    [Service::ClientRegistry, Service::ProductCatalog, Service::OpportunityPipeline, Service::Kpi];
 
 /// One of the services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +12,7 @@ pub(crate) enum Service {
     ClientRegistry,
     ProductCatalog,
     OpportunityPipeline,
+    Kpi,
 }
 
 impl Service {
@@ -21,6 +22,7 @@ impl Service {
             Self::ClientRegistry => "client-registry",
             Self::ProductCatalog => "product-catalog",
             Self::OpportunityPipeline => "opportunity-pipeline",
+            Self::Kpi => "kpi",
         }
     }
 
@@ -30,6 +32,7 @@ impl Service {
             Self::ClientRegistry => "GUANXI_CLIENT_REGISTRY",
             Self::ProductCatalog => "GUANXI_PRODUCT_CATALOG",
             Self::OpportunityPipeline => "GUANXI_OPPORTUNITY_PIPELINE",
+            Self::Kpi => "GUANXI_KPI",
         }
     }
 
@@ -39,6 +42,7 @@ impl Service {
             Self::ClientRegistry => client_registry::SCHEMA,
             Self::ProductCatalog => product_catalog::SCHEMA,
             Self::OpportunityPipeline => opportunity_pipeline::SCHEMA,
+            Self::Kpi => kpi::SCHEMA,
         }
     }
 
@@ -53,6 +57,7 @@ impl Service {
             Self::ClientRegistry => &client_registry::MIGRATOR,
             Self::ProductCatalog => &product_catalog::MIGRATOR,
             Self::OpportunityPipeline => &opportunity_pipeline::MIGRATOR,
+            Self::Kpi => &kpi::MIGRATOR,
         };
         Ok(guanxi_db::migrate(owner_url, migrator).await?)
     }

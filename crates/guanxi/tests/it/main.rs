@@ -74,6 +74,10 @@ async fn a_cluster_serves_until_ctrl_c_and_keeps_its_data() {
     assert_eq!(status["services"][2]["address"], format!("127.0.0.1:{}", place.port_base + 2));
     // The pipeline and the policy of approvals that are always there.
     assert_eq!(status["services"][2]["feed_position"], 2);
+    assert_eq!(status["services"][3]["name"], "kpi");
+    assert_eq!(status["services"][3]["address"], format!("127.0.0.1:{}", place.port_base + 3));
+    // The indicators that come with the product.
+    assert_eq!(status["services"][3]["feed_position"], 20);
     assert_eq!(status["postgres"]["serving"], true);
 
     let (status, error) = up.stop("INT").await;
@@ -172,7 +176,7 @@ async fn killed_it_leaves_nothing_behind_and_starts_again() {
 #[tokio::test]
 async fn what_dies_is_named_and_stops_the_rest() {
     let place = Place::new("died");
-    for name in ["client-registry", "product-catalog", "opportunity-pipeline", "Postgres"] {
+    for name in ["client-registry", "product-catalog", "opportunity-pipeline", "kpi", "Postgres"] {
         let up = Up::start(&place).await;
         let is_victim = |pid: &u32| match name {
             "Postgres" => support::program(*pid) == "postgres",
