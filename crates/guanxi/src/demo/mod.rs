@@ -5,6 +5,7 @@ mod catalog;
 mod managers;
 mod offerings;
 mod opportunities;
+mod past;
 mod pipeline;
 mod places;
 mod random;
@@ -67,11 +68,14 @@ pub(crate) async fn load(place: &Place, token: &str, seed: u64) -> Result<(), Bo
     step.note("offerings and prices");
     let offerings = loader.sell(&connect(Service::ProductCatalog).await?).await?;
     step.note("opportunities");
-    let opportunities = loader.deal(&connect(Service::OpportunityPipeline).await?, &plans, &managers).await?;
+    let pipeline = connect(Service::OpportunityPipeline).await?;
+    let opportunities = loader.deal(&pipeline, &plans, &managers).await?;
+    step.note("two years of deals that are over");
+    let closed = loader.remember(&pipeline, &plans).await?;
     let (accounts, managers) = (plans.len(), managers.len());
     step.done(&format!(
         "of seed {seed} is there: {managers} managers, {accounts} accounts, {tiers} tiers set, {states} activated, \
-         {offerings} offerings, {opportunities} opportunities"
+         {offerings} offerings, {opportunities} opportunities, {closed} of the two years before"
     ));
     Ok(())
 }
@@ -94,8 +98,17 @@ struct Loader {
 impl Loader {
     /// Imports rows; those that exist stay as they are.
     async fn import<N: Noun>(&self, rows: impl Iterator<Item = (i64, N::Row)>) -> Result<(), Failure> {
+        self.import_into::<N>(&self.channel, rows).await
+    }
+
+    /// The same into another service.
+    async fn import_into<N: Noun>(
+        &self,
+        channel: &Channel,
+        rows: impl Iterator<Item = (i64, N::Row)>,
+    ) -> Result<(), Failure> {
         let courier = Courier {
-            channel: self.channel.clone(),
+            channel: channel.clone(),
             token: &|| Ok(self.token.to_string()),
             import_id: self.id(&[N::NAME]),
             mode: ImportMode::InsertOnly,

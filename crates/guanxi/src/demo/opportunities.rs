@@ -80,7 +80,7 @@ const FACTORS: [(KeySuccessFactorKind, &str); 5] = [
     (KeySuccessFactorKind::SuccessFactor, "样板项目参观后获得决策人认可"),
 ];
 
-const LOSSES: [(CloseReason, &str); 5] = [
+pub(super) const LOSSES: [(CloseReason, &str); 5] = [
     (CloseReason::Price, "报价高于对方一成以上"),
     (CloseReason::Competitor, "客户总部已与其他运营商签订框架协议"),
     (CloseReason::Budget, "年度预算被削减"),
@@ -125,9 +125,20 @@ fn fate(random: &mut Random, today: Date) -> Fate {
     }
 }
 
-fn opportunity(random: &mut Random, package: &Package, account: &Account, owner_id: &str, today: Date) -> Opportunity {
-    let (kind, word) = *random.pick(&KINDS);
-    let name = if account.short_name.is_empty() { &account.legal_name } else { &account.short_name };
+/// A deal that an account might want: what it is called, and its lines.
+pub(super) fn wanted(random: &mut Random, account: &Account) -> (String, Vec<OpportunityLine>) {
+    let fits = |package: &&Package| package.section.is_empty() || account.industry_code.starts_with(package.section);
+    let packages: Vec<&Package> = PACKAGES.iter().filter(fits).collect();
+    let package = *random.pick(&packages);
+    let (_, word) = *random.pick(&KINDS);
+    (format!("{}{}{word}", name(account), package.name), lines(random, package))
+}
+
+fn name(account: &Account) -> &str {
+    if account.short_name.is_empty() { &account.legal_name } else { &account.short_name }
+}
+
+fn lines(random: &mut Random, package: &Package) -> Vec<OpportunityLine> {
     let term_months = *random.pick(&[12, 24, 36]);
     let mut line = |offering_code: &str, (low, high): (u64, u64)| OpportunityLine {
         offering_code: offering_code.to_owned(),
@@ -137,10 +148,16 @@ fn opportunity(random: &mut Random, package: &Package, account: &Account, owner_
     };
     let mut lines = vec![line(package.offering_code, package.quantities)];
     lines.extend(package.with.map(|(code, quantities)| line(code, quantities)));
+    lines
+}
+
+fn opportunity(random: &mut Random, package: &Package, account: &Account, owner_id: &str, today: Date) -> Opportunity {
+    let (kind, word) = *random.pick(&KINDS);
+    let lines = lines(random, package);
     // Some are late.
     let days = i64::try_from(random.between(0, 330)).unwrap_or_default() - 45;
     Opportunity {
-        title: format!("{name}{}{word}", package.name),
+        title: format!("{}{}{word}", name(account), package.name),
         account_id: account.id.clone(),
         kind: kind.into(),
         owner_id: owner_id.to_owned(),

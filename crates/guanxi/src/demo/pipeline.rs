@@ -15,7 +15,8 @@ use tonic::transport::Channel;
 
 use super::accounts::Plan;
 use super::opportunities::{Deal, Fate};
-use super::{CALLS, Loader, managers, opportunities, places};
+use super::{CALLS, Loader, managers, opportunities, past, places};
+use crate::import::Opportunities;
 use crate::wording::{Failure, Language};
 
 /// How often to ask again for what has not reached opportunity-pipeline yet; each try waits for some seconds there.
@@ -58,6 +59,23 @@ impl Loader {
             wanted.extend(opportunities::of_account(self.seed, number, account, owner_id, today));
         }
         Ok(wanted)
+    }
+
+    /// Imports the closed deals of the two years before, those that are there excepted; counts all.
+    pub(super) async fn remember(&self, pipeline: &Channel, plans: &[Plan]) -> Result<usize, Failure> {
+        let (known, counties) = (self.known().await?, places::counties());
+        let today = OffsetDateTime::now_utc().saturating_add(Duration::hours(8)).date();
+        let mut rows = Vec::new();
+        for (number, plan) in (0..).zip(plans) {
+            let key = plan.row.account.iter().flat_map(|account| &account.external_ids).next();
+            let Some(account) = key.and_then(|key| known.get(&key.value)) else { continue };
+            let owner = managers::responsible(&counties, account, plan.tier.as_ref().map(|(tier, ..)| *tier));
+            let first = i64::try_from(rows.len()).unwrap_or_default() + 1;
+            rows.extend(past::of_account(self.seed, (number, first), account, &owner, today));
+        }
+        let count = rows.len();
+        self.import_into::<Opportunities>(pipeline, rows.into_iter().map(|row| (row.row_number, row))).await?;
+        Ok(count)
     }
 
     /// Titles of the demo's opportunities that are there.

@@ -117,7 +117,8 @@ async fn vacant(place: &Place) -> Vec<(String, bool)> {
 async fn deals(place: &Place) -> Vec<(String, String, String)> {
     let token = place.token("operator", "administrator", "*");
     let mut client = OpportunityServiceClient::new(channel_to(place, 2).await);
-    let message = ListOpportunitiesRequest { page_size: 1_000, ..Default::default() };
+    let filter = "tags:\"演示\"".to_owned();
+    let message = ListOpportunitiesRequest { filter, page_size: 1_000, ..Default::default() };
     let answer = client.list_opportunities(request(message, &token)).await.unwrap();
     let deals = answer.into_inner().opportunities.into_iter().map(|opportunity| {
         let value = opportunity.value.clone().unwrap_or_else(|| panic!("{} has no list price", opportunity.title));
