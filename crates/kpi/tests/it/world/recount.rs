@@ -1,7 +1,19 @@
 //! Every figure once more: from all the events, with nothing kept between two questions.
+//!
+//! `docs/decisions/0017-what-a-figure-counts.md` says what counts. Where it leaves room, it is read so here:
+//! - An account gives neither itself as a key nor, when it is new, a manager: its events do not tell one.
+//! - A win is gone with its reopening, as a loss is.
+//! - What was imported closed and is reopened here enters on that day, whether or not its opening is known.
+//! - Of what is UNDATED, a pipeline's other chances are UNDATED too.
+//! - An import replaces nothing of quotes: they wait on the days of their own events and of those of their opportunity.
+//! - A stage that nobody knows is the empty key.
+//! - The money that is split over lines is that of the measure: the weighted value, not the value before it is weighted.
+//! - A question for one figure without money always has a row; one for money has those of the currencies that are not zero.
 
 mod fact;
 mod history;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -146,20 +158,17 @@ impl Recount {
             formula.measures.iter().map(|measure| Course::of(&self.histories, measure)).collect();
         let ranged = question.from.is_some() || question.to.is_some();
         let mut rows = Figures::new();
-        match question.by {
-            Some(by @ (By::Month | By::Quarter | By::Year)) => {
-                if !ranged {
-                    self.add_rows(&mut rows, question, formula, &courses, Span::Undated, Some(""));
-                }
-                for (name, start, end) in periods(by, question, formula, &courses, today) {
-                    let span = Span::Between(Some(start), Some(end));
-                    self.add_rows(&mut rows, question, formula, &courses, span, Some(&name));
-                }
+        if let Some(by @ (By::Month | By::Quarter | By::Year)) = question.by {
+            if !ranged {
+                self.add_rows(&mut rows, question, formula, &courses, Span::Undated, Some(""));
             }
-            _ => {
-                let span = if ranged { Span::Between(question.from, question.to) } else { Span::Everything };
-                self.add_rows(&mut rows, question, formula, &courses, span, None);
+            for (name, start, end) in periods(by, question, formula, &courses, today) {
+                let span = Span::Between(Some(start), Some(end));
+                self.add_rows(&mut rows, question, formula, &courses, span, Some(&name));
             }
+        } else {
+            let span = if ranged { Span::Between(question.from, question.to) } else { Span::Everything };
+            self.add_rows(&mut rows, question, formula, &courses, span, None);
         }
         if question.by.is_none() && !formula.money && self.tree.knows(question.territory.as_deref()) {
             let nothing = vec![Decimal::ZERO; formula.measures.len()];

@@ -33,7 +33,7 @@ pub(super) fn feed(random: &mut Random, cast: &Cast) -> Vec<Event> {
                 offering.retire_time = Some(now);
             }),
             8 => alter(&mut feed, &mut versions, (0, "deleted"), random, |offering, now| {
-                offering.delete_time = Some(now)
+                offering.delete_time = Some(now);
             }),
             _ => alter(&mut feed, &mut versions, (2, "undeleted"), random, |offering, _| offering.delete_time = None),
         }

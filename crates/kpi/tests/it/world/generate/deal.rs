@@ -84,7 +84,7 @@ pub(super) fn set_amount(deal: &mut Opportunity, random: &mut Random) {
 }
 
 pub(super) fn set_account(deal: &mut Opportunity, random: &mut Random, cast: &Cast) {
-    deal.account_id = random.pick(&cast.accounts).clone();
+    deal.account_id.clone_from(random.pick(&cast.accounts));
 }
 
 /// Changes one thing that people change.
@@ -118,7 +118,7 @@ pub(super) fn close(deal: &mut Opportunity, won: bool, stage: &str, today: Date,
     deal.close_date = close_date(deal, today, random).to_string();
     deal.state = if won { OpportunityState::Won } else { OpportunityState::Lost }.into();
     deal.close_reason = CloseReason::Price.into();
-    deal.stage_code = stage.to_owned();
+    stage.clone_into(&mut deal.stage_code);
     deal.stage_enter_date.clone_from(&deal.close_date);
     deal.suspend_until_date.clear();
     if won {
@@ -147,7 +147,7 @@ pub(super) fn tell_past(deal: &mut Opportunity, pipelines: &Pipelines, today: Da
         4..=7 if complete(deal) => StageKind::Won,
         _ => StageKind::Lost,
     };
-    deal.stage_code = random.pick(&pipelines.stages(&deal.pipeline_code, kind)).clone();
+    deal.stage_code.clone_from(random.pick(&pipelines.stages(&deal.pipeline_code, kind)));
     deal.open_date = if random.chance(75) { opened.to_string() } else { String::new() };
     let closed = closed.max(known_close.filter(|_| random.chance(30)).unwrap_or(closed));
     let closed = if deal.open_date.is_empty() { closed } else { closed.max(opened) };

@@ -1,5 +1,7 @@
 //! What opportunity-pipeline tells: pipelines, opportunities and quotes, and leads that nobody counts.
 
+use std::collections::BTreeMap;
+
 use guanxi_proto::events::v1::Event;
 use guanxi_proto::opportunity_pipeline::v1::{
     Lead, LeadChange, Opportunity, OpportunityChange, OpportunityState, StageKind,
@@ -23,25 +25,25 @@ struct Deals<'a> {
     random: &'a mut Random,
     cast: &'a Cast,
     pipelines: Pipelines,
-    /// The accounts as this service knows them, in the order of the cast.
-    classes: Vec<Class>,
-    deals: Vec<Deal>,
+    /// The accounts as this service knows them, by id.
+    classes: BTreeMap<String, Class>,
+    all: Vec<Deal>,
 }
 
 pub(super) fn feed(random: &mut Random, cast: &Cast, opportunities: usize) -> Vec<Event> {
     let steps = opportunities * STEPS;
     let mut feed = Feed::new("opportunity_pipeline", steps, random);
     let pipelines = Pipelines::new(&mut feed);
-    let classes = cast.accounts.iter().map(|_| (tier(random), industry(random))).collect();
-    let mut deals = Deals { feed, random, cast, pipelines, classes, deals: Vec::new() };
+    let classes = cast.accounts.iter().map(|id| (id.clone(), (tier(random), industry(random)))).collect();
+    let mut deals = Deals { feed, random, cast, pipelines, classes, all: Vec::new() };
     for step in 0..steps {
         deals.feed.step();
         // The chances of partners change four times, in the middle of everything.
         if [3, 4, 5, 6].iter().any(|part| step == steps * part / 10) {
             deals.pipelines.update(&mut deals.feed, deals.random);
         }
-        let due = deals.deals.len() * steps < opportunities * step + steps;
-        if deals.deals.len() < opportunities && due {
+        let due = deals.all.len() * steps < opportunities * step + steps;
+        if deals.all.len() < opportunities && due {
             deals.open();
         } else {
             deals.go_on();
@@ -62,8 +64,8 @@ impl Deals<'_> {
 
     fn blank(&mut self) -> Opportunity {
         let mut blank = Opportunity {
-            id: uuid(self.feed.now, 4_000_000 + i64::try_from(self.deals.len()).unwrap()).to_string(),
-            title: format!("商机{}", self.deals.len()),
+            id: uuid(self.feed.now, 4_000_000 + i64::try_from(self.all.len()).unwrap()).to_string(),
+            title: format!("商机{}", self.all.len()),
             pipeline_code: Pipelines::pick(self.random),
             owner_id: self.random.pick(&self.cast.managers).clone(),
             territory_code: self.random.pick(&self.cast.territories).clone(),
@@ -85,7 +87,7 @@ impl Deals<'_> {
     fn create(&mut self) {
         let mut new = self.blank();
         let today = self.feed.today().to_string();
-        new.stage_code = self.pipelines.stages(&new.pipeline_code, StageKind::Open)[0].clone();
+        new.stage_code.clone_from(&self.pipelines.stages(&new.pipeline_code, StageKind::Open)[0]);
         (new.open_date, new.stage_enter_date) = (today.clone(), today);
         let method =
             if self.random.chance(10) { "LeadService/QualifyLead" } else { "OpportunityService/CreateOpportunity" };
@@ -94,7 +96,7 @@ impl Deals<'_> {
 
     fn import(&mut self) {
         let mut new = self.blank();
-        new.imported_from = format!("maven/{}", self.deals.len());
+        new.imported_from = format!("maven/{}", self.all.len());
         deal::tell_past(&mut new, &self.pipelines, self.feed.today(), self.random);
         self.keep(new, "imported", &format!("OpportunityService/{IMPORT}"));
     }
@@ -105,7 +107,7 @@ impl Deals<'_> {
         let kept = self.feed.create(new);
         let deal = Deal { kept, quotes: Vec::new(), past, moved: false, state };
         self.tell(None, &deal, what, method);
-        self.deals.push(deal);
+        self.all.push(deal);
     }
 
     /// Something that is told in the same feed and counts nowhere.
@@ -120,11 +122,14 @@ impl Deals<'_> {
     /// Tells of a change, with what is known of the account at that moment.
     fn tell(&mut self, before: Option<Opportunity>, deal: &Deal, what: &str, method: &str) {
         let after = &deal.kept.now;
-        let account = self.cast.accounts.iter().position(|id| *id == after.account_id);
-        if let Some(account) = account.filter(|_| self.random.chance(8)) {
-            self.classes[account] = (tier(self.random), industry(self.random));
+        let mut class = Class::default();
+        if let Some(known) = self.classes.get_mut(&after.account_id) {
+            if self.random.chance(8) {
+                *known = (tier(self.random), industry(self.random));
+            }
+            class.clone_from(known);
         }
-        let (tier, industry) = account.map(|account| self.classes[account].clone()).unwrap_or_default();
+        let (tier, industry) = class;
         let change = OpportunityChange {
             before,
             after: Some(after.clone()),
@@ -137,7 +142,7 @@ impl Deals<'_> {
     }
 
     fn alter(&mut self, index: usize, what: &str, method: &str, change: impl FnOnce(&mut Opportunity, &mut Self)) {
-        let mut deal = self.deals.swap_remove(index);
+        let mut deal = self.all.swap_remove(index);
         let mut after = deal.kept.now.clone();
         change(&mut after, self);
         let before = self.feed.change(&mut deal.kept, |now| *now = after);
@@ -145,16 +150,16 @@ impl Deals<'_> {
             deal.state = deal.kept.now.state();
         }
         self.tell(Some(before), &deal, what, &format!("OpportunityService/{method}"));
-        self.deals.push(deal);
+        self.all.push(deal);
     }
 
     /// Something happens to one of those that there are.
     fn go_on(&mut self) {
-        if self.deals.is_empty() {
+        if self.all.is_empty() {
             return;
         }
-        let index = self.random.index(self.deals.len());
-        let deal = &mut self.deals[index];
+        let index = self.random.index(self.all.len());
+        let deal = &mut self.all[index];
         let state = deal.kept.now.state();
         let may_import = !deal.kept.now.imported_from.is_empty() && !deal.moved;
         let lies = !matches!(state, OpportunityState::Deleted | OpportunityState::Suspended);
@@ -174,10 +179,9 @@ impl Deals<'_> {
             (OpportunityState::Open, 16..=39) | (OpportunityState::Won | OpportunityState::Suspended, 16..=44) => {
                 self.update(index);
             }
-            (OpportunityState::Open, 40..=86) => self.advance_or_win(index),
+            (OpportunityState::Open, 40..=86) | (OpportunityState::Won, 45..=79) => self.advance_or_win(index),
             (OpportunityState::Open, 87..=93) | (OpportunityState::Suspended, 45..=59) => self.lose(index),
             (OpportunityState::Open, _) => self.suspend(index),
-            (OpportunityState::Won, 45..=79) => self.advance_or_win(index),
             (OpportunityState::Won, 80..=95) | (OpportunityState::Lost, 60..=99) | (OpportunityState::Suspended, _) => {
                 self.reopen(index);
             }
@@ -216,7 +220,7 @@ impl Deals<'_> {
     }
 
     fn undelete(&mut self, index: usize) {
-        let state = self.deals[index].state;
+        let state = self.all[index].state;
         self.alter(index, "undeleted", "UndeleteOpportunity", |deal, _| {
             deal.state = state.into();
             deal.delete_time = None;
@@ -225,9 +229,9 @@ impl Deals<'_> {
 
     fn reassign(&mut self, index: usize) {
         self.alter(index, "reassigned", "ReassignOpportunity", |deal, this| {
-            deal.owner_id = this.random.pick(&this.cast.managers).clone();
+            deal.owner_id.clone_from(this.random.pick(&this.cast.managers));
             if this.random.chance(60) {
-                deal.territory_code = this.random.pick(&this.cast.territories).clone();
+                deal.territory_code.clone_from(this.random.pick(&this.cast.territories));
             }
         });
     }
@@ -241,7 +245,7 @@ impl Deals<'_> {
 
     /// On to the next stage, sometimes back to an earlier one; out of the last open one into the first of delivery.
     fn advance_or_win(&mut self, index: usize) {
-        let deal = &self.deals[index].kept.now;
+        let deal = &self.all[index].kept.now;
         let kind = if deal.state() == OpportunityState::Won { StageKind::Won } else { StageKind::Open };
         let stages = self.pipelines.stages(&deal.pipeline_code, kind);
         let at = stages.iter().position(|stage| *stage == deal.stage_code).unwrap();
@@ -249,10 +253,10 @@ impl Deals<'_> {
         let next = if back { self.random.index(at) } else { at + 1 };
         if let Some(stage) = stages.get(next).cloned() {
             self.alter(index, "advanced", "AdvanceOpportunity", |deal, this| {
-                deal.stage_code = stage.clone();
+                deal.stage_code.clone_from(&stage);
                 deal.stage_enter_date = this.feed.today().to_string();
             });
-            let deal = self.deals.last_mut().unwrap();
+            let deal = self.all.last_mut().unwrap();
             deal.moved = true;
             if kind == StageKind::Open {
                 deal.past.push(stage);
@@ -262,7 +266,7 @@ impl Deals<'_> {
             self.alter(index, "won", "WinOpportunity", |deal, this| {
                 deal::close(deal, true, &stage, this.feed.today(), this.random);
             });
-            self.deals.last_mut().unwrap().moved = true;
+            self.all.last_mut().unwrap().moved = true;
         }
     }
 
@@ -271,12 +275,12 @@ impl Deals<'_> {
             let stage = this.pipelines.stages(&deal.pipeline_code, StageKind::Lost)[0].clone();
             deal::close(deal, false, &stage, this.feed.today(), this.random);
         });
-        self.deals.last_mut().unwrap().moved = true;
+        self.all.last_mut().unwrap().moved = true;
     }
 
     /// Takes up again what rests, was lost, or was won and is not yet delivered.
     fn reopen(&mut self, index: usize) {
-        let deal = &self.deals[index];
+        let deal = &self.all[index];
         let (state, past) = (deal.kept.now.state(), deal.past.last().unwrap().clone());
         let delivered =
             self.pipelines.stages(&deal.kept.now.pipeline_code, StageKind::Won)[0] != deal.kept.now.stage_code;
@@ -294,6 +298,6 @@ impl Deals<'_> {
                 deal.stage_enter_date = this.feed.today().to_string();
             }
         });
-        self.deals.last_mut().unwrap().moved |= !rests;
+        self.all.last_mut().unwrap().moved |= !rests;
     }
 }

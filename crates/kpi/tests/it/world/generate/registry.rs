@@ -358,7 +358,10 @@ impl Registry<'_> {
     fn close(&mut self, index: usize, method: &str) {
         let mut assignment = self.assignments.swap_remove(index);
         let today = self.feed.today().to_string();
+        let of_account = |account: &&Kept<Account>| account.now.id == assignment.now.account_id;
+        let territory = self.accounts.iter().find(of_account).unwrap().now.territory_code.clone();
         let before = self.feed.change(&mut assignment, |assignment| {
+            assignment.territory_code = territory;
             assignment.state = AssignmentState::Closed.into();
             assignment.end_date = today;
         });

@@ -260,7 +260,7 @@ fn closed_or_opened(events: &[Told<OpportunityChange>], measure: &str) -> Option
         let was = before == Some(wanted) || before == Some(OpportunityState::Deleted);
         told.change.after.as_ref().unwrap().state() == wanted && (*index == 0 || !was)
     };
-    let (_, told) = events[begin..].iter().enumerate().filter(made).last().unwrap();
+    let (_, told) = events[begin..].iter().enumerate().rev().find(made).unwrap();
     let after = told.change.after.as_ref().unwrap();
     let (open_date, close_date) = (date(&after.open_date), date(&after.close_date));
     let days = open_date.zip(close_date).map(|(opened, closed)| (closed - opened).whole_days());
