@@ -61,7 +61,7 @@ async fn add(connection: &mut PgConnection, code: &str, to: &[String], sign: i32
          from kpi.rollup_month cross join unnest($2::text[]) as above (code) where territory_code = $1 \
          order by measure, above.code, dimension, key, month, currency_code \
          on conflict (measure, territory_code, dimension, key, month, currency_code) \
-         do update set value = rollup_month.value + excluded.value returning 1 as \"one!\"",
+         do update set value = trim_scale(rollup_month.value + excluded.value) returning 1 as \"one!\"",
         code,
         to,
         sign,
@@ -73,7 +73,7 @@ async fn add(connection: &mut PgConnection, code: &str, to: &[String], sign: i32
          select measure, above.code, day, currency_code, value * $3::integer \
          from kpi.rollup_day cross join unnest($2::text[]) as above (code) where territory_code = $1 \
          order by measure, above.code, day, currency_code \
-         on conflict (measure, territory_code, day, currency_code) do update set value = rollup_day.value + excluded.value \
+         on conflict (measure, territory_code, day, currency_code) do update set value = trim_scale(rollup_day.value + excluded.value) \
          returning 1 as \"one!\"",
         code,
         to,

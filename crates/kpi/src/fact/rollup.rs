@@ -137,14 +137,14 @@ async fn write_months(connection: &mut PgConnection, sums: &BTreeMap<MonthRow, D
          from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::date[], $6::text[], $7::numeric[]) \
          as new (measure, territory_code, dimension, key, month, currency_code, value) \
          on conflict (measure, territory_code, dimension, key, month, currency_code) \
-         do update set value = rollup_month.value + excluded.value returning 1 as \"one!\"",
+         do update set value = trim_scale(rollup_month.value + excluded.value) returning 1 as \"one!\"",
         &column(|row| &row.measure),
         &column(|row| &row.territory_code),
         &column(|row| row.dimension.column()),
         &column(|row| &row.key),
         &sums.keys().map(|row| row.month).collect::<Vec<_>>(),
         &column(|row| &row.currency_code),
-        &sums.values().copied().collect::<Vec<_>>(),
+        &sums.values().map(Decimal::normalize).collect::<Vec<_>>(),
     )
     .fetch_all(connection)
     .await?;
@@ -158,13 +158,13 @@ async fn write_days(connection: &mut PgConnection, sums: &BTreeMap<DayRow, Decim
          select measure, territory_code, day, currency_code, value \
          from unnest($1::text[], $2::text[], $3::date[], $4::text[], $5::numeric[]) \
          as new (measure, territory_code, day, currency_code, value) \
-         on conflict (measure, territory_code, day, currency_code) do update set value = rollup_day.value + excluded.value \
+         on conflict (measure, territory_code, day, currency_code) do update set value = trim_scale(rollup_day.value + excluded.value) \
          returning 1 as \"one!\"",
         &column(|row| &row.measure),
         &column(|row| &row.territory_code),
         &sums.keys().map(|row| row.day).collect::<Vec<_>>(),
         &column(|row| &row.currency_code),
-        &sums.values().copied().collect::<Vec<_>>(),
+        &sums.values().map(Decimal::normalize).collect::<Vec<_>>(),
     )
     .fetch_all(connection)
     .await?;

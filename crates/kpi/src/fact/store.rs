@@ -109,8 +109,8 @@ fn row<'a>(subject_id: Uuid, number: usize, noun: &'a str, fact: &'a Fact) -> Ro
         tier: &attribution.tier,
         industry_code: &attribution.industry_code,
         currency_code: &fact.currency_code,
-        value: fact.value,
+        value: fact.value.normalize(),
         offering_codes: fact.offerings.keys().map(String::as_str).collect(),
-        offering_values: fact.offerings.values().copied().collect(),
+        offering_values: fact.offerings.values().map(Decimal::normalize).collect(),
     }
 }

@@ -88,7 +88,13 @@ impl<'a> Desk<'a> {
             by if by.is_time() => sums.by_time(by, question.from, question.to.unwrap_or(self.today)),
             _ => sums.by_key(),
         };
-        Ok(values(table, &self.indicator, &self.formula, &question.currency_code))
+        let mut values = values(table, &self.indicator, &self.formula, &question.currency_code);
+        if question.by == By::Whole && !self.formula.has_money() {
+            // Of nothing, too, people want to know how much there is.
+            let nothing = || (self.formula.value(&Measures::new()), Measures::new());
+            values.entry((String::new(), String::new())).or_insert_with(nothing);
+        }
+        Ok(values)
     }
 
     /// The sums of some measures by the keys of the question.

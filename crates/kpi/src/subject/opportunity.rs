@@ -115,7 +115,7 @@ impl Opportunity {
             now: told.deal.clone(),
             open: false,
             deleted: false,
-            undated: told.deal.open_date.is_none(),
+            undated: false,
             opened: told.deal.clone(),
             closed: None,
             chance_by_hand: None,
@@ -139,7 +139,7 @@ impl Opportunity {
         }
         if told.past {
             self.opened = told.deal.clone();
-            self.undated = told.deal.open_date.is_none();
+            self.undated = self.open && told.deal.open_date.is_none();
         }
         self.now = told.deal.clone();
         (self.chance_by_hand, self.chance_of_stage) = (told.chance_by_hand, chance);

@@ -1,11 +1,15 @@
 //! kpi through real stubs on a real database.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
+mod figure;
 mod fixtures;
+mod following;
 mod indicator;
 mod leak;
 mod reasons;
+mod recount;
 mod support;
+mod world;
 
 use guanxi_test_support::contract::wire;
 

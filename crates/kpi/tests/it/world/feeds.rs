@@ -49,6 +49,11 @@ impl FeedStandIn {
         self.release(usize::MAX);
     }
 
+    /// The position up to which events are told.
+    pub(crate) fn released(&self) -> i64 {
+        number(*self.feed.released.borrow())
+    }
+
     /// Breaks every stream, wherever it is; whoever calls again is answered.
     pub(crate) fn cut(&self) {
         self.feed.cuts.send_modify(|cuts| *cuts += 1);

@@ -1,7 +1,6 @@
 //! Every figure once more: from all the events, with nothing kept between two questions.
 //!
 //! `docs/decisions/0017-what-a-figure-counts.md` says what counts. Where it leaves room, it is read so here:
-//! - An account gives neither itself as a key nor, when it is new, a manager: its events do not tell one.
 //! - A win is gone with its reopening, as a loss is.
 //! - What was imported closed and is reopened here enters on that day, whether or not its opening is known.
 //! - Of what is UNDATED, a pipeline's other chances are UNDATED too.

@@ -1,7 +1,7 @@
 //! What counts, one by one, as `docs/decisions/0017-what-a-figure-counts.md` says.
 
 use guanxi_proto::client_registry::v1::{
-    Account, AccountManagerState, AccountState, AssignmentRole, AssignmentState, Tier,
+    Account, AccountChange, AccountManagerState, AccountState, AssignmentChange, AssignmentRole, AssignmentState, Tier,
 };
 use guanxi_proto::opportunity_pipeline::v1::{Opportunity, OpportunityChange, OpportunityState, QuoteState};
 use guanxi_proto::r#type::v1::Money;
@@ -103,33 +103,42 @@ fn contains(span: Span, date: Option<Date>) -> bool {
 fn accounts(histories: &Histories, measure: &str) -> Vec<Vec<Entry>> {
     let mut resources = Vec::new();
     for (id, events) in &histories.accounts {
-        let assignments: Vec<_> = histories
-            .assignments
-            .values()
-            .filter(|events| events[0].change.after.as_ref().unwrap().account_id == *id)
-            .collect();
+        let assignments = assignments(histories, id);
         let mut moments: Vec<(i64, Date)> = events.iter().map(|told| (told.position, told.day)).collect();
         moments.extend(assignments.iter().flat_map(|events| events.iter()).map(|told| (told.position, told.day)));
         moments.sort_unstable();
         let entry = |(position, day): (i64, Date)| {
             let account = latest(events, position)?.change.after.as_ref().unwrap();
-            let primary = assignments
-                .iter()
-                .filter_map(|events| latest(events, position))
-                .map(|told| told.change.after.as_ref().unwrap())
-                .find(|after| after.role() == AssignmentRole::Primary && after.state() == AssignmentState::Open);
+            let manager = primary(&assignments, position);
             let there = !matches!(account.state(), AccountState::Deleted | AccountState::Merged);
-            let counts = there && (measure == "accounts" || primary.is_some());
-            let manager = primary.map(|primary| primary.account_manager_id.clone()).unwrap_or_default();
-            Some((Some(day), counts.then(|| Fact { manager, ..account_fact(account) })))
+            let counts = there && (measure == "accounts" || manager.is_some());
+            Some((Some(day), counts.then(|| account_fact(account, manager))))
         };
         resources.push(moments.into_iter().filter_map(entry).collect());
     }
     resources
 }
 
-fn account_fact(account: &Account) -> Fact {
+/// The assignments of an account, each with its events.
+fn assignments<'h>(histories: &'h Histories, account_id: &str) -> Vec<&'h Vec<Told<AssignmentChange>>> {
+    let of_account =
+        |events: &&Vec<Told<AssignmentChange>>| events[0].change.after.as_ref().unwrap().account_id == account_id;
+    histories.assignments.values().filter(of_account).collect()
+}
+
+/// The manager of the open PRIMARY among assignments, right after a position.
+fn primary(assignments: &[&Vec<Told<AssignmentChange>>], position: i64) -> Option<String> {
+    let now = assignments.iter().filter_map(|events| latest(events, position));
+    let open = now
+        .map(|told| told.change.after.as_ref().unwrap())
+        .find(|after| after.role() == AssignmentRole::Primary && after.state() == AssignmentState::Open);
+    open.map(|assignment| assignment.account_manager_id.clone())
+}
+
+fn account_fact(account: &Account, manager: Option<String>) -> Fact {
     Fact {
+        account: account.id.clone(),
+        manager: manager.unwrap_or_default(),
         territory: account.territory_code.clone(),
         tier: tier(account.tier()),
         industry: account.industry_code.clone(),
@@ -138,20 +147,19 @@ fn account_fact(account: &Account) -> Fact {
     }
 }
 
-/// Each account once: where it became ACTIVE first, else where it was created. The event names no manager.
+/// Each account once: where it became ACTIVE first, else where it was created.
 fn new_accounts(histories: &Histories) -> Vec<(Option<Date>, Fact)> {
     let mut facts = Vec::new();
-    for events in histories.accounts.values() {
-        let states: Vec<&Account> = events.iter().map(|told| told.change.after.as_ref().unwrap()).collect();
-        if matches!(states.last().unwrap().state(), AccountState::Deleted | AccountState::Merged) {
+    for (id, events) in &histories.accounts {
+        let after = |told: &Told<AccountChange>| told.change.after.clone().unwrap();
+        if matches!(after(events.last().unwrap()).state(), AccountState::Deleted | AccountState::Merged) {
             continue;
         }
-        let activated = states.iter().find(|account| account.activate_time.is_some());
-        let (account, time) = match activated {
-            Some(account) => (*account, account.activate_time.as_ref().unwrap()),
-            None => (states[0], states[0].create_time.as_ref().unwrap()),
-        };
-        facts.push((Some(day(time)), account_fact(account)));
+        let told = events.iter().find(|told| after(told).activate_time.is_some()).unwrap_or(&events[0]);
+        let account = after(told);
+        let time = account.activate_time.as_ref().or(account.create_time.as_ref()).unwrap();
+        let manager = primary(&assignments(histories, id), told.position);
+        facts.push((Some(day(time)), account_fact(&account, manager)));
     }
     facts
 }
