@@ -62,7 +62,8 @@ create index subject_pipeline_code_idx on kpi.subject (pipeline_code, id) where 
 -- What counts. 0001-01-01 stands for an unknown business date, an empty text for no key.
 create table kpi.fact (
     subject_id uuid not null,
-    number integer not null,
+    -- Of everything below but `times`.
+    digest bigint not null,
     -- `account`, `account_manager` or `opportunity`.
     noun text not null,
     measure text collate "C" not null,
@@ -78,7 +79,9 @@ create table kpi.fact (
     -- Its parts by offering.
     offering_codes text[] not null,
     offering_values numeric[] not null,
-    constraint fact_pkey primary key (subject_id, number)
+    -- How often it counts: below zero for what left a stock.
+    times integer not null,
+    constraint fact_pkey primary key (subject_id, digest)
 );
 
 create index fact_measure_idx on kpi.fact (measure, day);
@@ -146,14 +149,14 @@ create index measurement_account_idx on kpi.measurement (account_id, measure, da
 
 -- Facts and measurements alike.
 create view kpi.counted as
-select noun || '/' || subject_id as subject, number, measure, day, territory_code, manager_id, account_id, stage, tier, industry_code,
-    currency_code, value, offering_codes, offering_values
+select noun || '/' || subject_id as subject, digest, measure, day, territory_code, manager_id, account_id, stage, tier, industry_code,
+    currency_code, value, offering_codes, offering_values, times
 from kpi.fact
 union all
-select 'measurement' as subject, 0 as number, measure, day, territory_code,
+select 'measurement' as subject, 0 as digest, measure, day, territory_code,
     nullif(manager_id, '00000000-0000-0000-0000-000000000000') as manager_id,
     nullif(account_id, '00000000-0000-0000-0000-000000000000') as account_id,
-    '' as stage, tier, industry_code, currency_code, value, array[offering_code] as offering_codes, array[value] as offering_values
+    '' as stage, tier, industry_code, currency_code, value, array[offering_code] as offering_codes, array[value] as offering_values, 1 as times
 from kpi.measurement;
 
 grant select, insert, update, delete on kpi.territory to kpi_service;
@@ -162,7 +165,7 @@ grant select, update on kpi.turn to kpi_service;
 grant select, insert, update on kpi.name to kpi_service;
 grant select, insert, update on kpi.stage to kpi_service;
 grant select, insert, update on kpi.subject to kpi_service;
-grant select, insert, delete on kpi.fact to kpi_service;
+grant select, insert, update, delete on kpi.fact to kpi_service;
 grant select, insert, update on kpi.rollup_month to kpi_service;
 grant select, insert, update on kpi.rollup_day to kpi_service;
 grant select, insert, update on kpi.measurement to kpi_service;

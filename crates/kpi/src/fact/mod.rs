@@ -9,5 +9,5 @@ pub(crate) mod place;
 pub(crate) mod rollup;
 pub(crate) mod store;
 
-pub(crate) use model::{Attribution, Fact, UNDATED, folded, shares};
+pub(crate) use model::{Attribution, Fact, UNDATED, shares};
 pub(crate) use rollup::Deltas;

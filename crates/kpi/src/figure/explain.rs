@@ -165,26 +165,26 @@ fn narrowed(question: &Question, key: &str) -> Question {
 }
 
 /// The order of facts of one day.
-fn place(shown: &Shown) -> (&str, &str, i32, &str, String, String) {
+fn place(shown: &Shown) -> (&str, &str, i64, &str, String, String) {
     let id = |id: Option<uuid::Uuid>| id.map(|id| id.to_string()).unwrap_or_default();
     let (manager, account) = (id(shown.manager_id), id(shown.account_id));
-    (&shown.subject, &shown.measure, shown.number, &shown.territory_code, manager, account)
+    (&shown.subject, &shown.measure, shown.digest, &shown.territory_code, manager, account)
 }
 
 fn token(last: &Shown) -> String {
-    let (subject, measure, number, territory, manager, account) = place(last);
-    let parts = [&last.day.to_string(), subject, measure, &number.to_string(), territory, &manager, &account];
+    let (subject, measure, digest, territory, manager, account) = place(last);
+    let parts = [&last.day.to_string(), subject, measure, &digest.to_string(), territory, &manager, &account];
     parts.join(&BETWEEN.to_string())
 }
 
 fn ended(place: &str) -> Option<Ended> {
     let parts: Vec<&str> = place.split(BETWEEN).collect();
-    let [day, subject, measure, number, territory, manager, account] = parts.as_slice() else { return None };
+    let [day, subject, measure, digest, territory, manager, account] = parts.as_slice() else { return None };
     Some(Ended {
         day: day::parse("", day).ok()?,
         subject: (*subject).to_owned(),
         measure: (*measure).to_owned(),
-        number: number.parse().ok()?,
+        digest: digest.parse().ok()?,
         territory_code: (*territory).to_owned(),
         manager_id: (*manager).to_owned(),
         account_id: (*account).to_owned(),

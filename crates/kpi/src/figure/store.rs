@@ -66,7 +66,7 @@ pub(super) async fn days(
     let (from, to): (Vec<Date>, Vec<Date>) = days.iter().copied().unzip();
     sqlx::query_as!(
         Sum,
-        "select measure, '' as \"key!\", territory_code, case when $5 then date_trunc('month', day)::date end as month, currency_code, \
+        "select measure, '' as \"key!\", territory_code, case when $5 then date_trunc('month', day::timestamp)::date end as month, currency_code, \
          sum(value) as \"value!\" \
          from unnest($3::date[], $4::date[]) as span (first, last) join kpi.rollup_day on day between span.first and span.last \
          where measure = any($1) and territory_code = any($2) group by 1, 3, 4, 5",
@@ -128,12 +128,12 @@ pub(super) async fn facts(
                 when 'OFFERING' then part.offering_code when 'STAGE' then stage when 'TIER' then tier
                 when 'INDUSTRY' then industry_code else '' end as "key!",
             case when $8 = 'TERRITORY' then territory_code else '' end as "territory_code!",
-            case when $9 then date_trunc('month', day)::date end as month, currency_code as "currency_code!", sum(part.value) as "value!"
+            case when $9 then date_trunc('month', day::timestamp)::date end as month, currency_code as "currency_code!", sum(part.value) as "value!"
         from kpi.counted join kpi.territory on territory.code = territory_code
         cross join lateral (
-            select '' as offering_code, counted.value where $8 <> 'OFFERING' and $13::text is null
+            select '' as offering_code, counted.value * times as value where $8 <> 'OFFERING' and $13::text is null
             union all
-            select offering_code, part_value from unnest(offering_codes, offering_values) as part (offering_code, part_value)
+            select offering_code, part_value * times from unnest(offering_codes, offering_values) as part (offering_code, part_value)
             where ($8 = 'OFFERING' or $13::text is not null) and ($13::text is null or offering_code = $13)
         ) as part
         where measure = any($1)
@@ -172,7 +172,7 @@ pub(super) async fn facts(
 pub(super) struct Shown {
     pub(super) measure: String,
     pub(super) subject: String,
-    pub(super) number: i32,
+    pub(super) digest: i64,
     pub(super) day: Date,
     pub(super) territory_code: String,
     pub(super) manager_id: Option<Uuid>,
@@ -187,7 +187,7 @@ pub(super) struct Ended {
     pub(super) day: Date,
     pub(super) subject: String,
     pub(super) measure: String,
-    pub(super) number: i32,
+    pub(super) digest: i64,
     pub(super) territory_code: String,
     pub(super) manager_id: String,
     pub(super) account_id: String,
@@ -204,13 +204,13 @@ pub(super) async fn page(
     let (from, to) = pairs(span);
     sqlx::query_as!(
         Shown,
-        r#"select measure as "measure!", subject as "subject!", number as "number!", day as "day!", territory_code as "territory_code!",
+        r#"select measure as "measure!", subject as "subject!", digest as "digest!", day as "day!", territory_code as "territory_code!",
             manager_id, account_id, part.value as "value!", currency_code as "currency_code!"
         from kpi.counted join kpi.territory on territory.code = territory_code
         cross join lateral (
-            select counted.value where $11::text is null
+            select counted.value * times as value where $11::text is null
             union all
-            select part_value from unnest(offering_codes, offering_values) as part (offering_code, part_value) where offering_code = $11
+            select part_value * times from unnest(offering_codes, offering_values) as part (offering_code, part_value) where offering_code = $11
         ) as part
         where measure = any($1)
         and exists (select from unnest($2::text[], $3::text[]) as seen (low, high) where path >= low and path < high)
@@ -221,8 +221,8 @@ pub(super) async fn page(
         and ($12::text is null or stage = $12) and ($13::text is null or tier = $13) and ($14::text is null or industry_code = $14)
         and ($15::text is null or territory_code = $15)
         and ($16::date is null or day < $16 or (day = $16 and
-            (subject, measure, number, territory_code, coalesce(manager_id::text, ''), coalesce(account_id::text, '')) > ($17, $18, $19, $20, $21, $22)))
-        order by day desc, subject, measure, number, territory_code, coalesce(manager_id::text, ''), coalesce(account_id::text, '')
+            (subject, measure, digest, territory_code, coalesce(manager_id::text, ''), coalesce(account_id::text, '')) > ($17, $18, $19, $20, $21, $22)))
+        order by day desc, subject, measure, digest, territory_code, coalesce(manager_id::text, ''), coalesce(account_id::text, '')
         limit $23"#,
         counting.measures,
         &lows,
@@ -242,7 +242,7 @@ pub(super) async fn page(
         after.map(|after| after.day),
         after.map(|after| after.subject.as_str()),
         after.map(|after| after.measure.as_str()),
-        after.map(|after| after.number),
+        after.map(|after| after.digest),
         after.map(|after| after.territory_code.as_str()),
         after.map(|after| after.manager_id.as_str()),
         after.map(|after| after.account_id.as_str()),

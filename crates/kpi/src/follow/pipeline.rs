@@ -12,8 +12,9 @@ use uuid::Uuid;
 use super::name::Names;
 use super::{Read, read, told_nothing, unfit};
 use crate::fact::store::take_turn;
+use crate::fact::{self, Fact};
 use crate::subject::store::Subjects;
-use crate::subject::{Known, Opportunity, Subject, Told};
+use crate::subject::{Known, Opportunity, STOCKS, Subject, Told};
 
 /// What tells the past.
 const IMPORT: &str = "guanxi.opportunity_pipeline.v1.OpportunityService/ImportOpportunities";
@@ -52,6 +53,10 @@ async fn take_opportunities(connection: &mut PgConnection, events: &[Event]) -> 
     let ids: Vec<Uuid> = told.iter().map(|(_, id, ..)| *id).collect();
     let chances = chances(connection).await?;
     let mut subjects = Subjects::load(connection, &ids).await?;
+    let retold =
+        told.iter().filter(|(_, id, _, what)| matches!(what, What::Deal(deal) if deal.past) && subjects.knows(*id));
+    let retold: Vec<Uuid> = retold.map(|(_, id, ..)| *id).collect();
+    let there = fact::store::of(connection, &retold, &STOCKS.map(str::to_owned)).await?;
     for (position, id, day, what) in told {
         let make = match &what {
             What::Deal(deal) => Some(Known::Opportunity(Box::new(Opportunity::new(deal)))),
@@ -63,7 +68,8 @@ async fn take_opportunities(connection: &mut PgConnection, events: &[Event]) -> 
             What::Deal(deal) => {
                 // What is opened enters on its own day.
                 let day_of_turn = if known { day } else { deal.open_date().unwrap_or(day) };
-                take_deal(subject, (day, day_of_turn), &deal, chances.get(deal.stage()).copied());
+                let there = there.get(&id).map(Vec::as_slice).unwrap_or_default();
+                take_deal(subject, (day, day_of_turn), &deal, (chances.get(deal.stage()).copied(), there));
             }
             What::Quote(quote, waits) => take_quote(subject, day, &quote, waits),
         }
@@ -82,12 +88,17 @@ fn read_one(event: &Event) -> Result<Option<(Uuid, Date, What)>, FollowError> {
     Ok(Some((opportunity, day, What::Quote(id.to_string(), quote.state() == QuoteState::Waiting))))
 }
 
-fn take_deal(subject: &mut Subject, (day, day_of_turn): (Date, Date), told: &Told, chance: Option<i32>) {
+fn take_deal(
+    subject: &mut Subject,
+    (day, day_of_turn): (Date, Date),
+    told: &Told,
+    (chance, there): (Option<i32>, &[(Fact, i32)]),
+) {
     let Known::Opportunity(deal) = &mut subject.known else { return };
     let (held, quotes) = (deal.holdings(), deal.quotes());
     deal.take(told, chance);
     if told.past {
-        deal.retell(&mut subject.ledger);
+        deal.retell(&mut subject.ledger, there);
         subject.ledger.turn(told.open_date().unwrap_or(day), &[], &deal.holdings());
     } else {
         subject.ledger.turn(day_of_turn, &held, &deal.holdings());

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rust_decimal::Decimal;
 use time::Date;
 
-use crate::fact::{Attribution, Fact, UNDATED, folded};
+use crate::fact::{Attribution, Fact, UNDATED};
 
 /// What counts in a stock for as long as it stays the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,33 +38,30 @@ impl Holding {
     }
 }
 
-/// Everything that entered a stock and left it, each with its day. Its sum up to a day is what there was as of that day.
+/// What entered stocks and left them by some events, each with its day: facts that count once more or once less. The sum of all up to a day is
+/// what there was as of that day.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Ledger(Vec<Fact>);
+pub(crate) struct Ledger(Vec<(Fact, i32)>);
 
 impl Ledger {
-    /// A ledger as it was kept.
-    pub(crate) fn of(entries: Vec<Fact>) -> Self {
-        Self(entries)
-    }
-
     /// On a day, what was held gives way to something else.
     pub(crate) fn turn(&mut self, day: Date, before: &[Holding], after: &[Holding]) {
         if before != after {
-            let left = before.iter().map(|holding| holding.entered(day).reversed());
-            let entered = after.iter().map(|holding| holding.entered(day));
-            self.0 = folded(std::mem::take(&mut self.0).into_iter().chain(left).chain(entered));
+            self.0.extend(before.iter().map(|holding| (holding.entered(day), -1)));
+            self.0.extend(after.iter().map(|holding| (holding.entered(day), 1)));
         }
     }
 
-    /// Forgets everything about some measures.
-    pub(crate) fn forget(&mut self, measures: &[&str]) {
-        self.0.retain(|entry| !measures.contains(&entry.measure.as_str()));
+    /// Takes everything about some measures back: what these events brought, and what was there before all of them.
+    pub(crate) fn forget(&mut self, measures: &[&str], there: &[(Fact, i32)]) {
+        let forgotten = |fact: &Fact| measures.contains(&fact.measure.as_str());
+        self.0.retain(|(fact, _)| !forgotten(fact));
+        self.0.extend(there.iter().filter(|(fact, _)| forgotten(fact)).map(|(fact, times)| (fact.clone(), -times)));
     }
 
     /// The entries.
-    pub(crate) fn facts(&self) -> Vec<Fact> {
-        self.0.clone()
+    pub(crate) fn entries(&self) -> &[(Fact, i32)] {
+        &self.0
     }
 }
 
@@ -79,9 +76,11 @@ mod tests {
         Holding { value: Decimal::from(value), ..Holding::one("pipeline_value", attribution) }
     }
 
-    fn sums(ledger: &Ledger) -> Vec<(Date, String, Decimal)> {
-        let entry = |fact: Fact| (fact.day, fact.attribution.territory_code, fact.value);
-        ledger.facts().into_iter().map(entry).collect()
+    fn entries(ledger: &Ledger) -> Vec<(Date, String, Decimal)> {
+        let entry = |(fact, times): &(Fact, i32)| {
+            (fact.day, fact.attribution.territory_code.clone(), fact.value * Decimal::from(*times))
+        };
+        ledger.entries().iter().map(entry).collect()
     }
 
     #[test]
@@ -90,11 +89,10 @@ mod tests {
         let (here, there) = (holding("A", 10), holding("B", 15));
         let mut ledger = Ledger::default();
         ledger.turn(first, &[], std::slice::from_ref(&here));
+        ledger.turn(second, std::slice::from_ref(&here), std::slice::from_ref(&here));
         ledger.turn(second, std::slice::from_ref(&here), std::slice::from_ref(&there));
         let of = |day, code: &str, value: i64| (day, code.to_owned(), Decimal::from(value));
-        assert_eq!(sums(&ledger), [of(first, "A", 10), of(second, "A", -10), of(second, "B", 15)]);
-        ledger.turn(second, &[there], &[here]);
-        assert_eq!(sums(&ledger), [of(first, "A", 10)], "there and back on one day is nothing");
+        assert_eq!(entries(&ledger), [of(first, "A", 10), of(second, "A", -10), of(second, "B", 15)]);
     }
 
     #[test]
@@ -102,8 +100,18 @@ mod tests {
         let held = Holding { undated: true, ..holding("A", 10) };
         let mut ledger = Ledger::default();
         ledger.turn(date!(2026 - 01 - 05), &[], std::slice::from_ref(&held));
-        assert_eq!(sums(&ledger), [(UNDATED, "A".to_owned(), Decimal::from(10))]);
         ledger.turn(date!(2026 - 02 - 05), &[held], &[]);
-        assert_eq!(sums(&ledger), []);
+        let of = |value: i64| (UNDATED, "A".to_owned(), Decimal::from(value));
+        assert_eq!(entries(&ledger), [of(10), of(-10)]);
+    }
+
+    #[test]
+    fn what_is_forgotten_is_taken_back() {
+        let mut before = Ledger::default();
+        before.turn(date!(2026 - 01 - 05), &[], &[holding("A", 10)]);
+        let mut ledger = Ledger::default();
+        ledger.turn(date!(2026 - 02 - 05), &[], &[holding("B", 5)]);
+        ledger.forget(&["pipeline_value"], before.entries());
+        assert_eq!(entries(&ledger), [(date!(2026 - 01 - 05), "A".to_owned(), Decimal::from(-10))]);
     }
 }

@@ -1,7 +1,7 @@
 //! Subjects: what counts, as its events tell it, and the facts that follow (decision 17).
 //!
-//! What is known of a subject and its stocks' ledger are kept; its facts follow from them by pure functions, and an event turns one state into the
-//! next. Which facts came and went is told by comparing: an event that was taken in before changes nothing.
+//! What is known of a subject is kept. By pure functions follow from it what it brought about and what it holds in stocks, and an event turns one
+//! state into the next; which facts come and go is told by comparing the two.
 
 mod account;
 mod account_manager;
@@ -16,7 +16,7 @@ use crate::fact::Fact;
 pub(crate) use account::Account;
 pub(crate) use account_manager::AccountManager;
 pub(crate) use ledger::{Holding, Ledger};
-pub(crate) use opportunity::{Opportunity, Told};
+pub(crate) use opportunity::{Opportunity, STOCKS, Told};
 
 /// What is known of something that counts, by its noun.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +35,7 @@ pub(crate) enum Known {
 pub(crate) struct Subject {
     pub(crate) id: Uuid,
     pub(crate) known: Known,
-    /// What its stocks entered and left.
+    /// What its stocks enter and leave by the events at hand.
     pub(crate) ledger: Ledger,
     /// Position of its newest event.
     pub(crate) position: i64,
@@ -60,13 +60,12 @@ impl Subject {
         }
     }
 
-    /// Everything of it that counts.
-    pub(crate) fn facts(&self) -> Vec<Fact> {
-        let flows = match &self.known {
+    /// What it brought about.
+    pub(crate) fn flows(&self) -> Vec<Fact> {
+        match &self.known {
             Known::Account(account) => account.flows(),
             Known::AccountManager(_) => Vec::new(),
             Known::Opportunity(opportunity) => opportunity.flows(),
-        };
-        [flows, self.ledger.facts()].concat()
+        }
     }
 }

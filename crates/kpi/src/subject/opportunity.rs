@@ -18,7 +18,7 @@ use crate::measure::{
     WON_NET_VALUE, WON_VALUE,
 };
 
-const STOCKS: [&str; 3] = [PIPELINE_COUNT, PIPELINE_VALUE, WEIGHTED_PIPELINE_VALUE];
+pub(crate) const STOCKS: [&str; 3] = [PIPELINE_COUNT, PIPELINE_VALUE, WEIGHTED_PIPELINE_VALUE];
 
 /// What is known of an opportunity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,9 +145,9 @@ impl Opportunity {
         (self.chance_by_hand, self.chance_of_stage) = (told.chance_by_hand, chance);
     }
 
-    /// Tells the past anew: what it held from its opening to its close, if it is closed. What it holds now enters by itself.
-    pub(crate) fn retell(&self, ledger: &mut Ledger) {
-        ledger.forget(&STOCKS);
+    /// Tells the past anew, in place of what is there: what it held from its opening to its close, if it is closed. What it holds now enters by itself.
+    pub(crate) fn retell(&self, ledger: &mut Ledger, there: &[(Fact, i32)]) {
+        ledger.forget(&STOCKS, there);
         let Some(Closed { deal, .. }) = &self.closed else { return };
         if let (Some(opened), Some(closed)) = (deal.open_date, deal.close_date) {
             let attribution = Attribution { stage: String::new(), ..deal.attribution.clone() };

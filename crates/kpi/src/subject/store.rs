@@ -1,6 +1,6 @@
 //! SQL of subjects, and what becomes of facts and sums when they change.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use guanxi_db::PgConnection;
 use serde::Serialize;
@@ -9,13 +9,12 @@ use uuid::Uuid;
 
 use super::{Known, Ledger, Subject};
 use crate::fact::{self, Deltas, Fact};
-use crate::measure::Measure;
 
-/// Subjects that change together, with the facts that they had before.
+/// Subjects that change together, with what they brought about before.
 #[derive(Default)]
 pub(crate) struct Subjects {
     now: BTreeMap<Uuid, Subject>,
-    before: HashMap<Uuid, Vec<Fact>>,
+    flows: HashMap<Uuid, Vec<Fact>>,
 }
 
 impl Subjects {
@@ -25,14 +24,12 @@ impl Subjects {
             "select id, known as \"known: Json<Known>\", position from kpi.subject where id = any($1)",
             ids,
         );
-        let rows = rows.fetch_all(&mut *connection).await?;
-        let before = fact::store::of(connection, ids).await?;
-        let now = rows.into_iter().map(|row| {
-            let facts = before.get(&row.id).into_iter().flatten();
-            let ledger = Ledger::of(facts.filter(|fact| is_stock(fact)).cloned().collect());
-            (row.id, Subject { id: row.id, known: row.known.0, ledger, position: row.position })
-        });
-        Ok(Self { now: now.collect(), before })
+        let rows = rows.fetch_all(&mut *connection).await?.into_iter();
+        let subject = |id, known, position| Subject { id, known, ledger: Ledger::default(), position };
+        let now: BTreeMap<Uuid, Subject> =
+            rows.map(|row| (row.id, subject(row.id, row.known.0, row.position))).collect();
+        let flows = now.iter().map(|(id, subject)| (*id, subject.flows())).collect();
+        Ok(Self { now, flows })
     }
 
     /// The opportunities of a pipeline.
@@ -63,34 +60,47 @@ impl Subjects {
         self.now.values_mut()
     }
 
-    /// Saves them, with the facts that differ and the sums of these.
+    /// Saves them, with the facts that count more or less often and the sums of these.
     pub(crate) async fn save(self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
         if self.now.is_empty() {
             return Ok(());
         }
         save(connection, self.now.values()).await?;
-        let (mut deltas, mut changed, nothing) = (Deltas::default(), Vec::new(), Vec::new());
-        let now: Vec<(&Subject, Vec<Fact>)> = self.now.values().map(|subject| (subject, subject.facts())).collect();
-        for (subject, facts) in &now {
-            let before = self.before.get(&subject.id).unwrap_or(&nothing);
-            if before == facts {
-                continue;
-            }
-            let (were, are): (HashSet<&Fact>, HashSet<&Fact>) = (before.iter().collect(), facts.iter().collect());
-            were.difference(&are).for_each(|fact| deltas.add(&fact.reversed()));
-            are.difference(&were).for_each(|fact| deltas.add(fact));
-            changed.push((subject.id, subject.noun(), facts.as_slice()));
-        }
+        let none = Vec::new();
+        let changed = |subject: &Subject| changes(self.flows.get(&subject.id).unwrap_or(&none), subject);
+        let changed: Vec<(&Subject, Vec<(Fact, i32)>)> = self
+            .now
+            .values()
+            .map(|subject| (subject, changed(subject)))
+            .filter(|(_, facts)| !facts.is_empty())
+            .collect();
         if changed.is_empty() {
             return Ok(());
         }
-        fact::store::replace(connection, &changed).await?;
+        let mut deltas = Deltas::default();
+        for (fact, times) in changed.iter().flat_map(|(_, facts)| facts) {
+            deltas.add(fact, *times);
+        }
+        let rows: Vec<_> =
+            changed.iter().map(|(subject, facts)| (subject.id, subject.noun(), facts.as_slice())).collect();
+        fact::store::add(connection, &rows).await?;
         deltas.write(connection).await
     }
 }
 
-fn is_stock(fact: &Fact) -> bool {
-    Measure::of(&fact.measure).is_some_and(|measure| measure.stock)
+/// Which facts of a subject count more or less often, by what it brought about before.
+fn changes(before: &[Fact], subject: &Subject) -> Vec<(Fact, i32)> {
+    let mut times: HashMap<Fact, i32> = HashMap::new();
+    for fact in before {
+        *times.entry(fact.clone()).or_default() -= 1;
+    }
+    for fact in subject.flows() {
+        *times.entry(fact).or_default() += 1;
+    }
+    for (fact, more) in subject.ledger.entries() {
+        *times.entry(fact.clone()).or_default() += more;
+    }
+    times.into_iter().filter(|(_, times)| *times != 0).collect()
 }
 
 /// A subject as a row.

@@ -8,12 +8,13 @@ use guanxi_test_support::{channel, with_token};
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use crate::following::Following;
+use crate::world::feeds::FeedStandIn;
 use crate::world::generate::World;
 
 async fn counted() -> Following {
     let mut kpi = Following::prepare(&World::new(4, 200)).await;
     kpi.start();
-    kpi.feeds.iter().for_each(|feed| feed.release_all());
+    kpi.feeds.iter().for_each(FeedStandIn::release_all);
     kpi.catch_up().await;
     kpi
 }

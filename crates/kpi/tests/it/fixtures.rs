@@ -55,7 +55,7 @@ impl Subject for Service {
         ("counted", "SELECT"),
         ("event", "INSERT SELECT"),
         ("event_head", "SELECT UPDATE"),
-        ("fact", "DELETE INSERT SELECT"),
+        ("fact", "DELETE INSERT SELECT UPDATE"),
         ("followed", "INSERT SELECT UPDATE"),
         ("import", "INSERT SELECT UPDATE"),
         ("indicator", "INSERT SELECT UPDATE"),
