@@ -187,7 +187,12 @@ impl Cluster {
 
     /// A token of an employee.
     pub(crate) fn token_of(&self, employee_number: &str, role: Role, territory: &str) -> String {
-        self.keys.token(employee_number, &[(role, territory)])
+        self.token_for(employee_number, &[(role, territory)])
+    }
+
+    /// A token of an employee with several grants.
+    pub(crate) fn token_for(&self, employee_number: &str, grants: &[(Role, &str)]) -> String {
+        self.keys.token(employee_number, grants)
     }
 
     /// Whoever may change the tree.
