@@ -9,6 +9,7 @@ mod cluster;
 mod demo;
 mod export;
 mod import;
+mod query;
 mod running;
 mod serve;
 mod service;
@@ -39,6 +40,7 @@ enum Command {
     Token(token::Arguments),
     Import(import::Arguments),
     Export(export::Arguments),
+    Query(query::Arguments),
     Call(call::Arguments),
     #[command(hide = true)]
     Serve(serve::Arguments),
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
             Command::Token(arguments) => token::run(&arguments),
             Command::Import(arguments) => import::run(arguments).await,
             Command::Export(arguments) => export::run(arguments).await,
+            Command::Query(arguments) => query::run(arguments).await,
             Command::Call(arguments) => call::run(arguments).await,
             Command::Serve(arguments) => serve::run(arguments).await,
         }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod catalog;
+mod figures;
 mod managers;
 mod offerings;
 mod opportunities;
@@ -72,6 +73,8 @@ pub(crate) async fn load(place: &Place, token: &str, seed: u64) -> Result<(), Bo
     let opportunities = loader.deal(&pipeline, &plans, &managers).await?;
     step.note("two years of deals that are over");
     let closed = loader.remember(&pipeline, &plans).await?;
+    step.note("figures");
+    loader.await_figures(&connect(Service::Kpi).await?, opportunities + closed).await?;
     let (accounts, managers) = (plans.len(), managers.len());
     step.done(&format!(
         "of seed {seed} is there: {managers} managers, {accounts} accounts, {tiers} tiers set, {states} activated, \
