@@ -9,6 +9,7 @@
 mod call;
 mod china;
 mod export;
+mod figures;
 mod import;
 mod maven;
 mod price;

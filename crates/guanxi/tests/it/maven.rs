@@ -3,8 +3,9 @@
 //! The data is not in the repository; where it is not beside it this test says so and passes.
 
 use std::collections::HashMap;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use guanxi_proto::opportunity_pipeline::v1::opportunity_service_client::OpportunityServiceClient;
 use guanxi_proto::opportunity_pipeline::v1::opportunity_view_service_client::OpportunityViewServiceClient;
@@ -14,6 +15,7 @@ use guanxi_proto::opportunity_pipeline::v1::{
 use guanxi_test_support::skip;
 use tonic::transport::{Channel, Endpoint};
 
+use crate::figures;
 use crate::support::{Place, Up, request};
 
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/maven-crm");
@@ -28,12 +30,32 @@ fn shared_data() -> Option<PathBuf> {
 }
 
 /// Brings everything in, as the README says.
-fn bring(place: &Place, shared: &Path) {
+fn bringing(place: &Place, shared: &Path) -> Command {
     let mut run = Command::new(format!("{EXAMPLE}/run.sh"));
     run.args([shared, &place.folder.join("maven")]).env("LANG", "en_US.UTF-8");
     run.envs([("GUANXI", Path::new(env!("CARGO_BIN_EXE_guanxi"))), ("GUANXI_DATA_DIR", &place.data())]);
-    let said = run.output().unwrap();
+    run
+}
+
+fn bring(place: &Place, shared: &Path) {
+    let said = bringing(place, shared).output().unwrap();
     assert!(said.status.success(), "{said:?}");
+}
+
+/// Brings a part in: it is killed amid the deals, with everything that it started.
+async fn begin_to_bring(place: &Place, shared: &Path, token: &str) {
+    let mut run = bringing(place, shared);
+    let mut begun = run.process_group(0).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut client = OpportunityServiceClient::new(pipeline(place));
+    let mut count = 0;
+    while count < 1_000 {
+        let message = ListOpportunitiesRequest { page_size: 1, with_total: true, ..Default::default() };
+        count = client.list_opportunities(request(message, token)).await.unwrap().into_inner().total;
+        assert!(begun.try_wait().unwrap().is_none(), "it was over before it was cut off");
+    }
+    let group = format!("-{}", begun.id());
+    assert!(Command::new("kill").args(["-KILL", "--", &group]).status().unwrap().success());
+    begun.wait().unwrap();
 }
 
 fn pipeline(place: &Place) -> Channel {
@@ -93,8 +115,9 @@ async fn every_deal_lands_with_its_past_and_everybody_sees_his_own() {
     let Some(shared) = shared_data() else { return };
     let place = Place::new("maven");
     let up = Up::start(&place).await;
-    bring(&place, &shared);
     let operator = place.token("operator", "administrator", "*");
+    begin_to_bring(&place, &shared, &operator).await;
+    bring(&place, &shared);
     let deals = list(&place, &operator, "pipeline_code = \"MAVEN\"").await;
     let [prospecting, engaging, won, lost] = &board(&place, &operator).await[..] else { panic!("four stages") };
     assert_eq!(*prospecting, ("PROSPECTING".to_owned(), 500, 1_073_986));
@@ -108,6 +131,17 @@ async fn every_deal_lands_with_its_past_and_everybody_sees_his_own() {
     everybody_sees_his_own(&place, &shared).await;
     bring(&place, &shared);
     assert_eq!(list(&place, &operator, "").await, deals);
+
+    // kpi ran from the beginning; then another one starts when everything is there.
+    figures::await_opened(&place, 8_800).await;
+    figures::say_what_the_data_says(&place);
+    figures::line_up_and_refuse(&place);
+    let first = figures::all(&place);
+    figures::forget(&place).await;
+    assert!(up.stop("TERM").await.0.success());
+    let up = Up::start(&place).await;
+    figures::await_opened(&place, 8_800).await;
+    assert_eq!(figures::all(&place), first);
     assert!(up.stop("TERM").await.0.success());
 }
 

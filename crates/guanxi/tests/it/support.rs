@@ -95,13 +95,13 @@ impl Place {
     }
 }
 
-/// The first of three ports outside the range from which connections take theirs, so that none of those is in the way later.
+/// The first of four ports outside the range from which connections take theirs, so that none of those is in the way later.
 fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = u16::try_from(process::id() % 10_000).unwrap();
-    let mut ports = std::iter::from_fn(|| Some(20_000 + (first + 3 * NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000));
+    let mut ports = std::iter::from_fn(|| Some(20_000 + (first + 4 * NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000));
     let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
-    ports.find(|&port| (port..port + 3).all(free)).unwrap()
+    ports.find(|&port| (port..port + 4).all(free)).unwrap()
 }
 
 impl Drop for Place {
