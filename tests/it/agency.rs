@@ -32,8 +32,8 @@ use crate::market::Market;
 /// A pipeline of two open stages without exit criteria, with chances of 20 and 50 percent.
 const SHORT: &str = "SHORT";
 
-/// What kpi takes in of the events of each service.
-const TOLD: [&str; 3] = ["territory|account|account_manager|assignment", "offering", "opportunity|pipeline|quote"];
+/// Nouns whose events kpi takes in.
+const TOLD: &str = "territory|account|account_manager|assignment|offering|opportunity|pipeline|quote";
 
 /// A cluster with the tree and the offering `LINE`, for 100.00 CNY a month, of a [`Market`], and a short pipeline.
 pub(crate) struct Agency {
@@ -55,7 +55,13 @@ pub(crate) fn rows(answer: &QueryIndicatorResponse) -> Vec<(&str, &str)> {
 impl Agency {
     /// The services that bring something serve.
     pub(crate) async fn open(cluster: Cluster) -> Self {
-        Market::open(&cluster).await.offer("LINE", "100").await;
+        Self::with_market(cluster).await.0
+    }
+
+    /// With the market, which goes on trading.
+    pub(crate) async fn with_market(cluster: Cluster) -> (Self, Market) {
+        let mut market = Market::open(&cluster).await;
+        market.offer("LINE", "100").await;
         let opportunities = OpportunityServiceClient::new(cluster.pipeline.channel());
         let agency = Self { admin: cluster.token(Role::Administrator, "*"), opportunities, cluster };
         let stage = |code: &str, kind: StageKind, probability_percent| Stage {
@@ -79,7 +85,7 @@ impl Agency {
         let request = CreatePipelineRequest { pipeline: Some(pipeline), request_id: String::new() };
         let mut pipelines = PipelineServiceClient::new(agency.cluster.pipeline.channel());
         pipelines.create_pipeline(agency.ask(request)).await.unwrap();
-        agency
+        (agency, market)
     }
 
     pub(crate) fn ask<T>(&self, message: T) -> Request<T> {
@@ -208,14 +214,8 @@ impl Agency {
 
     /// Waits until a process of kpi has taken in what counts.
     pub(crate) async fn settle(&self, kpi: &Service) {
-        let cluster = &self.cluster;
-        for (source, nouns) in [&cluster.registry, &cluster.catalog, &cluster.pipeline].into_iter().zip(TOLD) {
-            let newest = format!(
-                "select coalesce(max(position), 0) from {}.event where kind ~ '\\.v1\\.({nouns})\\.'",
-                source.database.schema()
-            );
-            let newest: i64 = source.rows(&newest).await[0].get(0);
-            kpi.await_followed(source, newest).await;
+        for source in [&self.cluster.registry, &self.cluster.catalog, &self.cluster.pipeline] {
+            settle_with(kpi, source).await;
         }
     }
 
@@ -288,6 +288,13 @@ impl Known {
         agency.win(&deals[4], "").await.unwrap();
         Self { agency, managers, deals }
     }
+}
+
+/// Waits until a process of kpi has taken in what counts of one service: what is not for it is noted later.
+pub(crate) async fn settle_with(kpi: &Service, source: &Service) {
+    let schema = source.database.schema();
+    let told = format!("select coalesce(max(position), 0) from {schema}.event where kind ~ '\\.v1\\.({TOLD})\\.'");
+    kpi.await_followed(source, source.rows(&told).await[0].get(0)).await;
 }
 
 fn cny(amount: &str) -> Money {

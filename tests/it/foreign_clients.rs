@@ -53,6 +53,20 @@ async fn an_agent_goes_from_a_lead_to_a_won_deal() {
 }
 
 #[tokio::test]
+async fn a_won_deal_shows_in_the_figures() {
+    let cluster = Cluster::start().await;
+    let services = [&cluster.registry, &cluster.catalog, &cluster.pipeline, &cluster.kpi];
+    let said = run(Command::new("python3")
+        .arg(format!("{MEMBER}/python/kpi.py"))
+        .args(services.map(|service| service.address.to_string()))
+        .arg(cluster.token(Role::Administrator, "*"))
+        .arg(cluster.token_of("E7", Role::AccountManager, "440000"))
+        .arg(cluster.token_of("E8", Role::AccountManager, "440000"))
+        .env("PYTHONPATH", tools()));
+    assert!(said.contains("done"), "{said}");
+}
+
+#[tokio::test]
 async fn buf_curl_works_from_reflection_alone() {
     let cluster = Cluster::start().await;
     let said = run(Command::new(tools().join("bin/buf"))

@@ -1,14 +1,20 @@
 //! Figures of kpi from what happens in the other services.
 
 use guanxi_auth::Role;
-use guanxi_proto::kpi::v1::FigureDimension::{self, Manager, Month, Territory, Unspecified};
+use guanxi_proto::client_registry::v1::Tier;
+use guanxi_proto::kpi::v1::FigureDimension::{self, Manager, Month, Territory, Tier as Tiers, Unspecified};
+use sqlx::Row;
 
-use crate::agency::{Known, question, rows};
-use crate::cluster::eventually;
+use crate::agency::{Agency, Known, question, rows, settle_with};
+use crate::cluster::{Cluster, eventually};
+
+fn owned((key, value): (&str, &str)) -> (String, String) {
+    (key.to_owned(), value.to_owned())
+}
 
 impl Known {
     async fn assert_parts(&self, indicator_code: &str, by: FigureDimension, expected: &[(&str, &str)]) {
-        let expected: Vec<_> = expected.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let expected: Vec<_> = expected.iter().copied().map(owned).collect();
         assert_eq!(self.agency.parts(indicator_code, by).await, expected, "{indicator_code} by {by:?}");
     }
 
@@ -99,4 +105,89 @@ async fn figures_follow_what_becomes_of_territories_and_deals() {
     known.assert_parts("pipeline-value", Territory, &[("11", "3000"), ("44", "2400")]).await;
     known.assert_parts("won-value", Manager, &[(seven, "1800"), (nine, "700")]).await;
     known.assert_parts("won-value", Territory, &[("33", "2500")]).await;
+}
+
+#[tokio::test]
+async fn kpi_may_start_first_and_each_service_may_be_away() {
+    let mut cluster = Cluster::prepare().await;
+    cluster.kpi.start().await;
+    let admin = cluster.token(Role::Administrator, "*");
+    cluster.registry.start().await;
+    tokio::join!(cluster.catalog.start(), cluster.pipeline.start());
+    let mut agency = Agency::open(cluster).await;
+    let empty = agency.query(&agency.cluster.kpi, &admin, question("won-value", Unspecified)).await.unwrap();
+    assert_eq!((empty.figures.len(), empty.totals.len()), (0, 0));
+    let seven = agency.employ("E7", "4403").await;
+    let account = agency.account("4403", Tier::A, &seven).await;
+    let deal = agency.deal(&account, &seven, "100").await;
+
+    agency.settle(&agency.cluster.kpi).await;
+    agency.cluster.registry.kill();
+    agency.win(&deal, "").await.unwrap();
+    assert_eq!(agency.parts("won-value", Manager).await, [(seven.clone(), "100".to_owned())]);
+    agency.cluster.registry.start().await;
+
+    agency.cluster.pipeline.kill();
+    agency.account("4401", Tier::Unspecified, "").await;
+    assert_eq!(agency.parts("accounts", Tiers).await, [("A", "1"), ("", "1")].map(owned));
+    agency.cluster.pipeline.start().await;
+
+    agency.cluster.catalog.kill();
+    agency.deal(&account, &seven, "50").await;
+    assert_eq!(agency.parts("pipeline-value", Territory).await, [("44", "50")].map(owned));
+    agency.cluster.catalog.start().await;
+
+    agency.cluster.kpi.kill();
+    let lost = agency.deal(&account, &seven, "70").await;
+    agency.lose(&lost).await.unwrap();
+    agency.cluster.kpi.start().await;
+    assert_eq!(agency.parts("win-rate", Unspecified).await, [("", "0.5")].map(owned));
+
+    // Nobody else serves, and it starts and answers.
+    for service in [&mut agency.cluster.registry, &mut agency.cluster.catalog, &mut agency.cluster.pipeline] {
+        service.kill();
+    }
+    agency.cluster.kpi.kill();
+    agency.cluster.kpi.start().await;
+    assert_eq!(agency.parts("won-value", Territory).await, [("44", "100")].map(owned));
+    assert_eq!(agency.parts("opportunities-opened", Unspecified).await, [("", "3")].map(owned));
+}
+
+#[tokio::test]
+async fn an_event_that_does_not_fit_holds_up_its_own_feed_alone() {
+    let mut agency = Agency::open(Cluster::start().await).await;
+    let seven = agency.employ("E7", "4403").await;
+    let account = agency.account("4403", Tier::A, &seven).await;
+    let deal = agency.deal(&account, &seven, "100").await;
+    agency.settle(&agency.cluster.kpi).await;
+    agency.cluster.kpi.kill();
+    agency.account("4403", Tier::Unspecified, "").await;
+    let position = agency.cluster.registry.head().await;
+    agency.account("4401", Tier::Unspecified, "").await;
+    let spoil = "update client_registry.event set subject = 'account/nobody' where position = ";
+    let spoiled = format!("select subject from client_registry.event where position = {position}");
+    let subject: String = agency.cluster.registry.rows(&spoiled).await[0].get(0);
+    // What a process keeps of its feed goes with it.
+    agency.cluster.registry.kill();
+    agency.cluster.registry.rows(&format!("{spoil}{position}")).await;
+    agency.cluster.registry.start().await;
+    agency.cluster.kpi.start().await;
+    let told = format!("the event at position {position} cannot be applied: account/nobody: its subject has no id");
+    eventually("it is told", async || agency.cluster.kpi.said().contains(&told)).await;
+
+    agency.win(&deal, "").await.unwrap();
+    let won = async |expected: &[(&str, &str)]| {
+        settle_with(&agency.cluster.kpi, &agency.cluster.pipeline).await;
+        let admin = agency.cluster.token(Role::Administrator, "*");
+        let answer = agency.query(&agency.cluster.kpi, &admin, question("won-value", Territory)).await.unwrap();
+        assert_eq!(rows(&answer), expected);
+        let answer = agency.query(&agency.cluster.kpi, &admin, question("accounts", Unspecified)).await.unwrap();
+        rows(&answer)[0].1.to_owned()
+    };
+    assert_eq!(won(&[("44", "100")]).await, "1", "nothing of what came with it is taken in");
+    assert!(agency.cluster.kpi.followed(&agency.cluster.registry).await < position);
+    let repair = format!("update client_registry.event set subject = '{subject}' where position = {position}");
+    agency.cluster.registry.rows(&repair).await;
+    agency.settle(&agency.cluster.kpi).await;
+    assert_eq!(won(&[("44", "100")]).await, "3");
 }

@@ -149,7 +149,7 @@ create index measurement_account_idx on kpi.measurement (account_id, measure, da
 
 -- Facts and measurements alike.
 create view kpi.counted as
-select noun || '/' || subject_id as subject, digest, measure, day, territory_code, manager_id, account_id, stage, tier, industry_code,
+select (noun || '/' || subject_id) collate "C" as subject, digest, measure, day, territory_code, manager_id, account_id, stage, tier, industry_code,
     currency_code, value, offering_codes, offering_values, times
 from kpi.fact
 union all

@@ -63,8 +63,8 @@ pub async fn serve(
         ..Beside::default()
     };
     let newest = foundation.reader.newest();
-    let (directory, position) = territories::start(&foundation.database, newest.clone(), registry, beside).await?;
-    let mut watched = vec![newest, position];
+    let (directory, followed) = territories::start(&foundation.database, newest.clone(), registry, beside).await?;
+    let mut watched = vec![newest, followed.position, followed.loaded];
     watched.extend(catalog.map(|peer| follow_catalog(&foundation, peer)));
     watched.extend(pipeline.map(|peer| follow_pipeline(&foundation, peer)));
     let resources = foundation.resources(directory.clone());

@@ -69,8 +69,8 @@ pub async fn serve(
         ..Beside::default()
     };
     let newest = foundation.reader.newest();
-    let (directory, position) = territories::start(&foundation.database, newest, registry.clone(), beside).await?;
-    let registry = registry.map(|peer| Upstream { peer, position });
+    let (directory, followed) = territories::start(&foundation.database, newest, registry.clone(), beside).await?;
+    let registry = registry.map(|peer| Upstream { peer, position: followed.position });
     let catalog = catalog.map(|peer| follow_catalog(&foundation, peer));
     let resources = foundation.resources(directory.clone());
     let copies = Copies::new(&foundation.database, directory.paths.clone(), registry, catalog);

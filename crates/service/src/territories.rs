@@ -60,23 +60,32 @@ pub struct Beside {
     pub take: Option<(&'static [&'static str], Take)>,
 }
 
-/// Loads the copy, and keeps it up to date where its source is known. `newest` is how far the service's own events go. Returns how far
-/// the feed of client-registry is taken in, too; it stays at 0 where that is not followed.
+/// What a service knows of the feed of client-registry beside the tree. Where that is not followed, nothing changes here.
+#[derive(Clone, Debug)]
+pub struct Followed {
+    /// How far it is taken in.
+    pub position: watch::Receiver<i64>,
+    /// Changes whenever the paths were read again: a little later than the copy changed.
+    pub loaded: watch::Receiver<i64>,
+}
+
+/// Loads the copy, and keeps it up to date where its source is known. `newest` is how far the service's own events go.
 pub async fn start(
     database: &Database,
     newest: watch::Receiver<i64>,
     registry: Option<Peer>,
     beside: Beside,
-) -> Result<(Directory, watch::Receiver<i64>), guanxi_db::Error> {
+) -> Result<(Directory, Followed), guanxi_db::Error> {
     let (copy, paths) = (Copy::of(database.schema(), beside.re_path, beside.restate), TerritoryPaths::default());
     copy.load(database, &paths).await?;
-    let mut position = watch::channel(0).1;
+    let (loads, loaded) = watch::channel(0);
+    let mut told = Followed { position: watch::channel(0).1, loaded };
     if let Some(registry) = registry {
         let (others, take) = beside.take.unzip();
         let types = [&TYPES, others.unwrap_or_default()].concat();
         let mut follower = Follower::new(database, CLIENT_REGISTRY, registry, &types);
-        position = follower.position();
-        tokio::spawn(copy.keep_loading(database.clone(), paths.clone(), follower.changes_of(NOUN)));
+        told.position = follower.position();
+        tokio::spawn(copy.keep_loading(database.clone(), paths.clone(), follower.changes_of(NOUN), loads));
         tokio::spawn(follower.follow(async move |transaction, events| {
             copy.apply(transaction, events).await?;
             match take {
@@ -86,7 +95,7 @@ pub async fn start(
         }));
     }
     // The service's own changes never shape the tree, so its own feed need not wait for the copy.
-    Ok((Directory { paths, followed: newest }, position))
+    Ok((Directory { paths, followed: newest }, told))
 }
 
 /// The copy in the tables of a schema.
@@ -141,12 +150,19 @@ impl Copy {
     }
 
     /// Reads the whole copy again after every change; what changes meanwhile is read together.
-    async fn keep_loading(self, database: Database, paths: TerritoryPaths, mut changes: watch::Receiver<i64>) {
+    async fn keep_loading(
+        self,
+        database: Database,
+        paths: TerritoryPaths,
+        mut changes: watch::Receiver<i64>,
+        loads: watch::Sender<i64>,
+    ) {
         while changes.changed().await.is_ok() {
             while let Err(error) = self.load(&database, &paths).await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the copy of the territories cannot be read");
                 tokio::time::sleep(RETRY).await;
             }
+            loads.send_modify(|loads| *loads += 1);
         }
     }
 
@@ -418,7 +434,7 @@ mod tests {
         let here = Database::connect(&database.settings(), SCHEMA).await.unwrap();
         let (Directory { paths, .. }, _) = start(&here, watch::channel(0).1, None, Beside::default()).await.unwrap();
         let (changes, copy) = (watch::Sender::new(0), Copy::of(SCHEMA, None, None));
-        tokio::spawn(copy.keep_loading(here, paths.clone(), changes.subscribe()));
+        tokio::spawn(copy.keep_loading(here, paths.clone(), changes.subscribe(), watch::Sender::new(0)));
 
         let event = event(1, None, Some(territory("CN", "")));
         copy.apply(&mut database.admin().await, &[event]).await.unwrap();

@@ -113,7 +113,7 @@ impl<'a> Desk<'a> {
                 By::Territory => {
                     places.parts.iter().chain(&places.rest).map(|path| place::code(path).to_owned()).collect()
                 }
-                _ => place::tops(&places.everything, paths),
+                _ => place::tops(&places.everything, paths).iter().map(|path| place::code(path).to_owned()).collect(),
             };
             let by_month = question.by.is_time();
             let rolled = Rolled { measures, territory_codes: &territories, dimension, key, by_month };

@@ -39,7 +39,10 @@ impl Places {
         let whole = everything == within;
         let own = if whole { None } else { manager(connection, call).await?.map(|id| (within.clone(), id)) };
         let (parts, rest) = match question.by {
-            By::Territory if question.territory_level.is_empty() => right_below(&within, paths),
+            // From the snapshot that the sums are from: what is in memory may be behind them for a moment.
+            By::Territory if question.territory_level.is_empty() => {
+                right_below(connection, tops(&within, paths)).await?
+            }
             By::Territory => (of_level(connection, &within, &question.territory_level).await?, None),
             _ => (Vec::new(), None),
         };
@@ -59,12 +62,9 @@ pub(crate) fn code(path: &str) -> &str {
     path.trim_end_matches('/').rsplit('/').next().unwrap_or_default()
 }
 
-/// The territories on top of a scope: their codes.
+/// The territories on top of a scope: their paths.
 pub(crate) fn tops(scope: &Scope, paths: &TerritoryPaths) -> Vec<String> {
-    let roots = || paths.roots().into_iter();
-    let tops = scope.ranges().into_iter().map(|(low, _)| low);
-    let tops: Vec<String> = if scope.is_everything() { roots().collect() } else { tops.collect() };
-    tops.iter().map(|path| code(path).to_owned()).collect()
+    if scope.is_everything() { paths.roots() } else { scope.ranges().into_iter().map(|(low, _)| low).collect() }
 }
 
 /// What of a scope lies in another, too.
@@ -79,13 +79,10 @@ fn intersection(one: &Scope, other: &Scope) -> Scope {
 }
 
 /// The territories right below the only one on top, whose own part is the rest; those on top where there are several.
-fn right_below(within: &Scope, paths: &TerritoryPaths) -> (Vec<String>, Option<String>) {
-    let tops: Vec<String> =
-        if within.is_everything() { paths.roots() } else { within.ranges().into_iter().map(|(low, _)| low).collect() };
-    match tops.as_slice() {
-        [top] => (paths.right_below(top), Some(top.clone())),
-        _ => (tops, None),
-    }
+async fn right_below(connection: &mut PgConnection, tops: Vec<String>) -> Result<(Vec<String>, Option<String>), Error> {
+    let [top] = tops.as_slice() else { return Ok((tops, None)) };
+    let parts = sqlx::query_scalar!("select path from kpi.territory where path = $1 || code || '/'", top);
+    Ok((parts.fetch_all(connection).await?, Some(top.clone())))
 }
 
 async fn of_level(connection: &mut PgConnection, within: &Scope, level: &str) -> Result<Vec<String>, Error> {

@@ -16,13 +16,17 @@ const WAITING: usize = 1;
 /// Most figures of an answer.
 const MOST: usize = 10_000;
 
-/// What tells that figures may have changed: how far each feed is taken in, and how far the service's own events go.
+/// What tells that figures may have changed: how far each feed is taken in, where territories lie, and how far the service's own events go.
 #[derive(Clone)]
 pub(crate) struct Watched(pub(crate) Vec<Receiver<i64>>);
 
 impl Watched {
-    /// Waits for a change; false where nothing changes any more.
+    /// Waits for a change; false where nothing changes any more. What is not followed never does.
     async fn changed(&mut self) -> bool {
+        self.0.retain(|receiver| receiver.has_changed().is_ok());
+        if self.0.is_empty() {
+            return false;
+        }
         let changes = self.0.iter_mut().map(|receiver| Box::pin(receiver.changed()));
         futures_util::future::select_all(changes).await.0.is_ok()
     }

@@ -133,6 +133,7 @@ async fn take_stages(connection: &mut PgConnection, event: &Event) -> Result<(),
         let chance = chances.get(deal.stage()).copied();
         deal.reweigh(chance);
         subject.ledger.turn(day, &before, &deal.holdings());
+        subject.position = event.position;
     }
     Ok(subjects.save(connection).await?)
 }
