@@ -6,6 +6,7 @@ mod figure;
 mod follow;
 mod indicator;
 mod measure;
+pub mod rebuild;
 mod service;
 mod subject;
 

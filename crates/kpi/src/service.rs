@@ -19,8 +19,8 @@ use crate::indicator::{self, IndicatorRpc};
 
 /// Name of the service.
 const NAME: &str = "kpi";
-const CATALOG: &str = "product-catalog";
-const PIPELINE: &str = "opportunity-pipeline";
+pub(crate) const CATALOG: &str = "product-catalog";
+pub(crate) const PIPELINE: &str = "opportunity-pipeline";
 
 /// Name of the service's schema.
 pub const SCHEMA: &str = "kpi";
@@ -57,13 +57,8 @@ pub async fn serve(
     let registry = settings.peers.client_registry(NAME)?;
     let catalog = settings.peers.peer(NAME, CATALOG, settings.product_catalog.as_deref())?;
     let pipeline = settings.peers.peer(NAME, PIPELINE, settings.opportunity_pipeline.as_deref())?;
-    let beside = Beside {
-        restate: Some(place::restate),
-        take: Some((&REGISTRY_TYPES, |connection, events| follow::take_registry(connection, events).boxed())),
-        ..Beside::default()
-    };
     let newest = foundation.reader.newest();
-    let (directory, followed) = territories::start(&foundation.database, newest.clone(), registry, beside).await?;
+    let (directory, followed) = territories::start(&foundation.database, newest.clone(), registry, beside()).await?;
     let mut watched = vec![newest, followed.position, followed.loaded];
     watched.extend(catalog.map(|peer| follow_catalog(&foundation, peer)));
     watched.extend(pipeline.map(|peer| follow_pipeline(&foundation, peer)));
@@ -72,6 +67,15 @@ pub async fn serve(
     let mut services = Services::default();
     services.add(IndicatorServiceServer::new(IndicatorRpc::new(resources, Watched(watched))));
     foundation.serve(&settings.service, NAME, &directory, services, listener, stop).await
+}
+
+/// What is made of the feed of client-registry beside the tree.
+pub(crate) fn beside() -> Beside {
+    Beside {
+        restate: Some(place::restate),
+        take: Some((&REGISTRY_TYPES, |connection, events| follow::take_registry(connection, events).boxed())),
+        ..Beside::default()
+    }
 }
 
 /// Follows the catalog for as long as the process lives. Returns how far.

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 pub use self::program::{Program, Serve, Stop};
 
 /// Name of the service that has the tree of territories.
-const CLIENT_REGISTRY: &str = "client-registry";
+pub const CLIENT_REGISTRY: &str = "client-registry";
 
 /// Settings of every service.
 #[derive(clap::Args, Clone, Debug)]

@@ -76,26 +76,48 @@ pub async fn start(
     registry: Option<Peer>,
     beside: Beside,
 ) -> Result<(Directory, Followed), guanxi_db::Error> {
-    let (copy, paths) = (Copy::of(database.schema(), beside.re_path, beside.restate), TerritoryPaths::default());
-    copy.load(database, &paths).await?;
+    let (intake, paths) = (Intake::of(database.schema(), beside), TerritoryPaths::default());
+    intake.copy.load(database, &paths).await?;
     let (loads, loaded) = watch::channel(0);
     let mut told = Followed { position: watch::channel(0).1, loaded };
     if let Some(registry) = registry {
-        let (others, take) = beside.take.unzip();
-        let types = [&TYPES, others.unwrap_or_default()].concat();
-        let mut follower = Follower::new(database, CLIENT_REGISTRY, registry, &types);
+        let mut follower = Follower::new(database, CLIENT_REGISTRY, registry, &intake.types());
         told.position = follower.position();
-        tokio::spawn(copy.keep_loading(database.clone(), paths.clone(), follower.changes_of(NOUN), loads));
-        tokio::spawn(follower.follow(async move |transaction, events| {
-            copy.apply(transaction, events).await?;
-            match take {
-                Some(take) => take(transaction, events).await,
-                None => Ok(()),
-            }
-        }));
+        tokio::spawn(intake.copy.keep_loading(database.clone(), paths.clone(), follower.changes_of(NOUN), loads));
+        tokio::spawn(follower.follow(async move |transaction, events| intake.apply(transaction, events).await));
     }
     // The service's own changes never shape the tree, so its own feed need not wait for the copy.
     Ok((Directory { paths, followed: newest }, told))
+}
+
+/// What a service makes of the feed of client-registry, for who follows it and for who makes it anew elsewhere.
+#[derive(Clone, Copy)]
+pub struct Intake {
+    copy: Copy,
+    beside: Beside,
+}
+
+impl Intake {
+    /// Into the tables of a schema.
+    #[must_use]
+    pub fn of(schema: &str, beside: Beside) -> Self {
+        Self { copy: Copy::of(schema, beside.re_path, beside.restate), beside }
+    }
+
+    /// The types of events that it takes.
+    #[must_use]
+    pub fn types(self) -> Vec<&'static str> {
+        [&TYPES, self.beside.take.unzip().0.unwrap_or_default()].concat()
+    }
+
+    /// Takes in some events, oldest first.
+    pub async fn apply(self, connection: &mut PgConnection, events: &[Event]) -> Result<(), FollowError> {
+        self.copy.apply(connection, events).await?;
+        match self.beside.take {
+            Some((_, take)) => take(connection, events).await,
+            None => Ok(()),
+        }
+    }
 }
 
 /// The copy in the tables of a schema.
