@@ -92,7 +92,7 @@ pub async fn call_until(
     Ok(answers)
 }
 
-/// The same with one request; of a stream without an end it reads what there was before the call.
+/// The same with one request; of a stream without an end it reads what there was before the call, which who watches has in the first answer.
 pub async fn ask(
     served: &Served,
     caller: Caller<'_>,
@@ -102,7 +102,7 @@ pub async fn ask(
     let head = served.head().await;
     let caught_up = |answer: &DynamicMessage| {
         let checked = answer.get_field_by_name("checked_position");
-        checked.is_some_and(|position| position.as_i64() >= Some(head))
+        checked.map_or(method.name().starts_with("Watch"), |position| position.as_i64() >= Some(head))
     };
     call_until(&served.channel, caller, method, std::slice::from_ref(request), caught_up).await
 }
