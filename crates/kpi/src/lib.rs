@@ -8,5 +8,6 @@ mod indicator;
 mod measure;
 mod service;
 mod subject;
+mod target;
 
 pub use service::{MIGRATOR, SCHEMA, Settings, serve};
