@@ -6,6 +6,8 @@ mod indicator;
 mod leak;
 mod reasons;
 mod support;
+mod target;
+mod target_progress;
 
 use guanxi_test_support::contract::wire;
 
