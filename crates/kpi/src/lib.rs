@@ -9,5 +9,6 @@ mod measure;
 pub mod rebuild;
 mod service;
 mod subject;
+mod target;
 
 pub use service::{MIGRATOR, SCHEMA, Settings, serve};

@@ -243,6 +243,20 @@ pub(crate) async fn answer(resources: &Resources, call: &Call, question: &Questi
     Ok(Answer { totals: totals.collect(), rows, indicator: desk.indicator })
 }
 
+/// The values of an indicator in some territories, each with everything below it, by code and currency. The caller has to see all figures there.
+pub(crate) async fn by_territory(
+    resources: &Resources,
+    call: &Call,
+    question: &Question,
+    paths: Vec<String>,
+) -> Result<(Indicator, BTreeMap<(String, String), Option<Decimal>>), Error> {
+    let mut desk = Desk::open(resources, call, &question.indicator_code).await?;
+    let everything = Scope::resolve(paths.iter().map(String::as_str), |path| Some(path.to_owned()));
+    let places = Places { everything, whole: true, own: None, parts: paths, rest: None };
+    let values = desk.values(&places, question).await?;
+    Ok((desk.indicator, values.into_iter().map(|(key, (value, _))| (key, value)).collect()))
+}
+
 fn total(currency_code: String, value: Option<Decimal>, measures: Measures) -> Row {
     let (key, name) = (String::new(), None);
     Row { key, name, currency_code, value, measures, share: None, rank: 0, previous: None, year_before: None }

@@ -86,7 +86,8 @@ fn dimension(field: &str, value: i32) -> Result<By, Violation> {
     known(field, value, FigureDimension::as_str_name).map(By::from)
 }
 
-fn currency(field: &str, value: &str) -> Result<String, Violation> {
+/// A currency in a field; empty for none.
+pub(crate) fn currency(field: &str, value: &str) -> Result<String, Violation> {
     if value.is_empty() || guanxi_grpc::value::minor_unit(value).is_some() {
         return Ok(value.to_owned());
     }

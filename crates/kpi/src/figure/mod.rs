@@ -13,8 +13,8 @@ mod span;
 mod store;
 mod watch;
 
-pub(crate) use answer::{Answer, answer};
-pub(crate) use convert::{query, question};
+pub(crate) use answer::{Answer, answer, by_territory};
+pub(crate) use convert::{currency, query, question};
 pub(crate) use explain::explain;
-pub(crate) use question::{By, Question};
+pub(crate) use question::{By, Question, later};
 pub(crate) use watch::{Watched, watch};

@@ -12,6 +12,6 @@ pub(crate) mod store;
 
 pub(crate) use convert::{code, wire};
 pub(crate) use formula::Formula;
-pub(crate) use model::{Direction, Indicator, Kind};
+pub(crate) use model::{Direction, Indicator, Kind, Unit};
 pub(crate) use rpc::IndicatorRpc;
 pub(crate) use shipped::ensure;

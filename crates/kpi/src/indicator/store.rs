@@ -62,7 +62,7 @@ impl Noun for Indicator {
 }
 
 /// The indicator of an id or a code.
-pub(super) async fn find(
+pub(crate) async fn find(
     connection: &mut PgConnection,
     id: Option<Uuid>,
     code: Option<&str>,

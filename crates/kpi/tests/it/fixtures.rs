@@ -9,7 +9,7 @@ use guanxi_test_support::contract::change::Answer;
 use guanxi_test_support::contract::{Fixture, Outside, Place, Subject, fixture};
 use serde_json::{Value as Json, json};
 
-use crate::support::{Service, indicator};
+use crate::support::{Service, indicator, target};
 use crate::wire::{self, Caller};
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -23,10 +23,18 @@ pub(crate) enum Need {
     Indicator,
     /// A deleted indicator.
     DeletedIndicator,
+    /// An open target in the city of the place.
+    CityTarget,
+    /// An open target in the county of the place.
+    Target,
+    /// A locked target there.
+    LockedTarget,
+    /// A deleted target there.
+    DeletedTarget,
 }
 
 impl Need {
-    pub(crate) async fn fresh(self, service: &Service, _place: Place) -> String {
+    pub(crate) async fn fresh(self, service: &Service, place: Place) -> String {
         let code = format!("c{}", COUNT.fetch_add(1, Ordering::Relaxed));
         match self {
             Need::Code => code,
@@ -34,6 +42,19 @@ impl Need {
             Need::DeletedIndicator => {
                 let id = service.indicator(indicator(&code)).await.unwrap().id;
                 made(service, "IndicatorService/DeleteIndicator", json!({ "id": id })).await
+            }
+            Need::CityTarget | Need::Target => {
+                let territory = if self == Need::Target { place.county } else { place.city };
+                service.indicator(indicator(&code)).await.unwrap();
+                service.target(target(&code, territory, "100")).await.unwrap().id
+            }
+            Need::LockedTarget => {
+                let id = Box::pin(Need::Target.fresh(service, place)).await;
+                made(service, "TargetService/LockTarget", json!({ "id": id })).await
+            }
+            Need::DeletedTarget => {
+                let id = Box::pin(Need::Target.fresh(service, place)).await;
+                made(service, "TargetService/DeleteTarget", json!({ "id": id })).await
             }
         }
     }
@@ -51,6 +72,8 @@ impl Subject for Service {
     const PACKAGE: &'static str = "guanxi.kpi.v1";
     const FIXTURES: &'static [Fixture<Need>] = FIXTURES;
     const CREATES: &'static str = "IndicatorService/CreateIndicator";
+    // A part beside the target.
+    const EVENTS: &'static [(&'static str, usize)] = &[("TargetService/DecomposeTarget", 2)];
     const RIGHTS: &'static [(&'static str, &'static str)] = &[
         ("counted", "SELECT"),
         ("event", "INSERT SELECT"),
@@ -66,6 +89,7 @@ impl Subject for Service {
         ("rollup_month", "INSERT SELECT UPDATE"),
         ("stage", "INSERT SELECT UPDATE"),
         ("subject", "INSERT SELECT UPDATE"),
+        ("target", "INSERT SELECT UPDATE"),
         ("territory", "DELETE INSERT SELECT UPDATE"),
         ("turn", "SELECT UPDATE"),
     ];
@@ -90,6 +114,12 @@ fn in_county(place: Place, _: &str) -> Json {
     json!({"question": {"indicatorCode": "won-value", "territoryCode": place.county}})
 }
 
+/// A period that no other call has.
+fn period() -> String {
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("{}-{:02}", 1900 + count / 12 % 300, count % 12 + 1)
+}
+
 /// An entry for every method that the process serves.
 pub(crate) const FIXTURES: &[Fixture<Need>] = &[
     fixture("IndicatorService/CreateIndicator", Need::Code, ROOT_ONLY, |_, code| {
@@ -110,6 +140,45 @@ pub(crate) const FIXTURES: &[Fixture<Need>] = &[
     fixture("IndicatorService/QueryIndicator", Need::Code, Outside::NotFound, in_county),
     fixture("IndicatorService/WatchIndicator", Need::Code, Outside::NotFound, in_county),
     fixture("IndicatorService/ExplainIndicator", Need::Code, Outside::NotFound, in_county),
+    fixture("TargetService/CreateTarget", Need::Indicator, Outside::NotFound, |place, _| {
+        let of = ("won-value", place.county, period());
+        json!({"target": {"indicatorCode": of.0, "territoryCode": of.1, "period": of.2, "currencyCode": "CNY", "value": "1"}})
+    }),
+    fixture("TargetService/GetTarget", Need::Target, Outside::NotFound, |_, id| json!({"id": id})),
+    fixture(
+        "TargetService/ListTargets",
+        Need::Target,
+        Outside::NotFound,
+        |place, _| json!({"territoryCode": place.county}),
+    ),
+    fixture(
+        "TargetService/UpdateTarget",
+        Need::Target,
+        Outside::NotFound,
+        |_, id| json!({"target": {"id": id, "value": "2"}}),
+    ),
+    fixture("TargetService/LockTarget", Need::Target, Outside::NotFound, |_, id| json!({"id": id})),
+    fixture(
+        "TargetService/UnlockTarget",
+        Need::LockedTarget,
+        Outside::NotFound,
+        |_, id| json!({"id": id, "reason": "调整"}),
+    ),
+    fixture(
+        "TargetService/DecomposeTarget",
+        Need::CityTarget,
+        Outside::NotFound,
+        |place, id| json!({"id": id, "hand": {"parts": [{"territoryCode": place.county, "value": "100"}]}}),
+    ),
+    fixture("TargetService/DeleteTarget", Need::Target, Outside::NotFound, |_, id| json!({"id": id})),
+    fixture("TargetService/UndeleteTarget", Need::DeletedTarget, Outside::NotFound, |_, id| json!({"id": id})),
+    fixture("TargetService/GetTargetProgress", Need::Target, Outside::NotFound, |_, id| json!({"id": id})),
+    fixture(
+        "TargetService/ListTargetProgress",
+        Need::Target,
+        Outside::NotFound,
+        |place, _| json!({"indicatorCode": "won-value", "period": "2026", "territoryCode": place.county}),
+    ),
     fixture("EventFeedService/Follow", Need::Code, Outside::Same, |_, _| json!({})),
     fixture("EventFeedService/GetFeedHead", Need::Code, Outside::Same, |_, _| json!({})),
     fixture(

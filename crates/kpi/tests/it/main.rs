@@ -9,6 +9,8 @@ mod leak;
 mod reasons;
 mod recount;
 mod support;
+mod target;
+mod target_progress;
 mod world;
 
 use guanxi_test_support::contract::wire;

@@ -3,6 +3,7 @@
 use std::ops::{Deref, DerefMut};
 
 use guanxi_proto::kpi::v1::indicator_service_client::IndicatorServiceClient;
+use guanxi_proto::kpi::v1::target_service_client::TargetServiceClient;
 use guanxi_proto::kpi::v1::*;
 use guanxi_proto::r#type::v1::LocalizedText;
 use guanxi_test_support::contract::{INSIDE, OUTSIDE};
@@ -57,6 +58,27 @@ impl Service {
         IndicatorServiceClient::new(self.channel.clone())
     }
 
+    pub(crate) fn targets(&self) -> TargetServiceClient<Channel> {
+        TargetServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) async fn target(&self, target: Target) -> Result<Target, Status> {
+        let request = CreateTargetRequest { target: Some(target), request_id: String::new() };
+        Ok(self.targets().create_target(self.as_admin(request)).await?.into_inner().target.unwrap())
+    }
+
+    /// Splits a target by hand. Returns the parts.
+    pub(crate) async fn decompose(&self, id: &str, parts: &[(&str, &str)]) -> Result<Vec<Target>, Status> {
+        let part = |(territory, value): &(&str, &str)| TargetPart {
+            territory_code: (*territory).to_owned(),
+            value: (*value).to_owned(),
+        };
+        let hand = TargetParts { parts: parts.iter().map(part).collect() };
+        let method = Some(decompose_target_request::Method::Hand(hand));
+        let request = DecomposeTargetRequest { id: id.to_owned(), method, ..Default::default() };
+        Ok(self.targets().decompose_target(self.as_admin(request)).await?.into_inner().parts)
+    }
+
     pub(crate) async fn indicator(&self, indicator: Indicator) -> Result<Indicator, Status> {
         let request = CreateIndicatorRequest { indicator: Some(indicator), request_id: String::new() };
         Ok(self.indicators().create_indicator(self.as_admin(request)).await?.into_inner().indicator.unwrap())
@@ -83,6 +105,18 @@ pub(crate) fn indicator(code: &str) -> Indicator {
         formula: "lost_value".to_owned(),
         kind: IndicatorKind::Sum.into(),
         unit: IndicatorUnit::Money.into(),
+        ..Default::default()
+    }
+}
+
+/// A target of money in 2026.
+pub(crate) fn target(indicator_code: &str, territory_code: &str, value: &str) -> Target {
+    Target {
+        indicator_code: indicator_code.to_owned(),
+        territory_code: territory_code.to_owned(),
+        period: "2026".to_owned(),
+        currency_code: "CNY".to_owned(),
+        value: value.to_owned(),
         ..Default::default()
     }
 }
