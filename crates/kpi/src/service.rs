@@ -6,6 +6,7 @@ use futures_util::FutureExt;
 use guanxi_events::Follower;
 use guanxi_grpc::Services;
 use guanxi_proto::kpi::v1::indicator_service_server::IndicatorServiceServer;
+use guanxi_proto::kpi::v1::measurement_service_server::MeasurementServiceServer;
 use guanxi_service::territories::{self, Beside};
 use guanxi_service::{Error, Foundation, peers};
 use sqlx::migrate::Migrator;
@@ -16,6 +17,7 @@ use crate::fact::place;
 use crate::figure::Watched;
 use crate::follow::{self, CATALOG_TYPES, PIPELINE_TYPES, REGISTRY_TYPES};
 use crate::indicator::{self, IndicatorRpc};
+use crate::measurement::MeasurementRpc;
 
 /// Name of the service.
 const NAME: &str = "kpi";
@@ -70,6 +72,7 @@ pub async fn serve(
     let resources = foundation.resources(directory.clone());
     indicator::ensure(&resources).await.map_err(|error| Error::Assemble(error.into()))?;
     let mut services = Services::default();
+    services.add(MeasurementServiceServer::new(MeasurementRpc::new(resources.clone())));
     services.add(IndicatorServiceServer::new(IndicatorRpc::new(resources, Watched(watched))));
     foundation.serve(&settings.service, NAME, &directory, services, listener, stop).await
 }

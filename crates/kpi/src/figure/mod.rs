@@ -16,5 +16,6 @@ mod watch;
 pub(crate) use answer::{Answer, answer};
 pub(crate) use convert::{query, question};
 pub(crate) use explain::explain;
+pub(crate) use place::code;
 pub(crate) use question::{By, Question};
 pub(crate) use watch::{Watched, watch};

@@ -27,12 +27,23 @@ fn requests(indicator: &str) -> Vec<(&'static str, Vec<Json>)> {
         ("IndicatorService/QueryIndicator", questions()),
         ("IndicatorService/WatchIndicator", questions()),
         ("IndicatorService/ExplainIndicator", vec![json!({"question": {"indicatorCode": "won-value"}, "pageSize": 1})]),
+        ("MeasurementService/ImportMeasurements", vec![import()]),
         ("EventFeedService/Follow", vec![json!({})]),
         ("EventFeedService/GetFeedHead", vec![json!({})]),
         ("ChangeService/ListChanges", vec![json!({"subject": format!("indicator/{indicator}"), "pageSize": 1})]),
         ("IdentityService/WhoAmI", vec![json!({})]),
         ("IdentityService/ListRoles", vec![json!({})]),
     ]
+}
+
+/// Rows inside and outside.
+fn import() -> Json {
+    let rows = [INSIDE.county, "330106", "NOWHERE"].into_iter().zip(1..).map(|(territory, number)| {
+        let measurement =
+            json!({"measureCode": "usage", "date": "2026-03-01", "territoryCode": territory, "value": "1"});
+        json!({"rowNumber": number, "measurement": measurement})
+    });
+    json!({"options": {"importId": uuid::Uuid::now_v7()}, "rows": rows.collect::<Vec<_>>()})
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 mod fixtures;
 mod indicator;
 mod leak;
+mod measurement;
 mod reasons;
 mod support;
 

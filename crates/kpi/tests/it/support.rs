@@ -3,6 +3,7 @@
 use std::ops::{Deref, DerefMut};
 
 use guanxi_proto::kpi::v1::indicator_service_client::IndicatorServiceClient;
+use guanxi_proto::kpi::v1::measurement_service_client::MeasurementServiceClient;
 use guanxi_proto::kpi::v1::*;
 use guanxi_proto::r#type::v1::LocalizedText;
 use guanxi_test_support::contract::{INSIDE, OUTSIDE};
@@ -55,6 +56,10 @@ impl Service {
 
     pub(crate) fn indicators(&self) -> IndicatorServiceClient<Channel> {
         IndicatorServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn measurements(&self) -> MeasurementServiceClient<Channel> {
+        MeasurementServiceClient::new(self.channel.clone())
     }
 
     pub(crate) async fn indicator(&self, indicator: Indicator) -> Result<Indicator, Status> {
