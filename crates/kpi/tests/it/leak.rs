@@ -36,14 +36,14 @@ fn requests(indicator: &str) -> Vec<(&'static str, Vec<Json>)> {
     ]
 }
 
-/// Rows inside and outside.
+/// A row that lands, and one that names what is not there.
 fn import() -> Json {
-    let rows = [INSIDE.county, "330106", "NOWHERE"].into_iter().zip(1..).map(|(territory, number)| {
+    let rows = [(1, ""), (2, "E2000")].map(|(number, manager)| {
         let measurement =
-            json!({"measureCode": "usage", "date": "2026-03-01", "territoryCode": territory, "value": "1"});
-        json!({"rowNumber": number, "measurement": measurement})
+            json!({"measureCode": "usage", "date": "2026-03-01", "territoryCode": INSIDE.county, "value": "1"});
+        json!({"rowNumber": number, "measurement": measurement, "managerEmployeeNumber": manager})
     });
-    json!({"options": {"importId": uuid::Uuid::now_v7()}, "rows": rows.collect::<Vec<_>>()})
+    json!({"options": {"importId": uuid::Uuid::now_v7()}, "rows": rows})
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use guanxi_proto::imports::v1::{ImportMode, ImportOptions, ImportProgress};
 use guanxi_proto::kpi::v1::*;
 use guanxi_proto::r#type::v1::LocalizedText;
 use guanxi_test_support::contract::{INSIDE, OUTSIDE};
-use guanxi_test_support::{number, rows};
+use guanxi_test_support::{number, rows, with_token};
 use tonic::Status;
 use uuid::Uuid;
 
@@ -73,7 +73,7 @@ async fn send_as(
     let mut options = Some(options);
     let messages = messages.into_iter().map(move |rows| ImportMeasurementsRequest { options: options.take(), rows });
     let stream = tokio_stream::iter(messages.collect::<Vec<_>>());
-    let mut answers = service.measurements().import_measurements(service.with(token, stream)).await?.into_inner();
+    let mut answers = service.measurements().import_measurements(with_token(stream, token)).await?.into_inner();
     let mut progress = Vec::new();
     while let Some(answer) = answers.message().await? {
         progress.push(answer.progress.unwrap());
@@ -298,7 +298,7 @@ async fn currencies_are_values_of_their_own() {
 #[tokio::test]
 async fn who_imports_brings_in_only_what_lies_in_its_territories() {
     let service = start().await;
-    let token = service.token(Role::Integration, "440000");
+    let token = service.token(Role::Service, "440000");
     let outside = Measurement { territory_code: OUTSIDE.county.to_owned(), ..usage("2026-03-10", "1") };
     let above = Measurement { territory_code: "CN".to_owned(), ..usage("2026-03-10", "1") };
     let messages = vec![numbered([usage("2026-03-10", "1"), outside, above])];
@@ -326,7 +326,7 @@ async fn one_event_tells_of_a_message() {
     assert_eq!(batch.territory_codes, [OUTSIDE.county, INSIDE.county]);
     assert_eq!((batch.first_date.as_str(), batch.last_date.as_str()), ("2026-03-10", "2026-03-12"));
     // It lies around both, so who has one of them is told nothing.
-    let inside = service.token(Role::Director, INSIDE.city);
+    let inside = service.token(Role::Service, INSIDE.city);
     let mut stream = service.follow(&inside, before, &[]).await.unwrap();
     assert!(stream.message().await.unwrap().unwrap().event.is_none());
 }
