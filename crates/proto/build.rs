@@ -29,6 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // A message may hold millions of empty rows before anybody counts them: they are to be small.
     config.boxed(".guanxi.client_registry.v1.ImportAccountRow.account");
     config.boxed(".guanxi.client_registry.v1.ImportTerritoryRow.territory");
+    config.boxed(".guanxi.kpi.v1.ImportMeasurementRow.measurement");
     config.boxed(".guanxi.opportunity_pipeline.v1.ImportOpportunityRow.opportunity");
     config.boxed(".guanxi.product_catalog.v1.ImportPriceRow.price");
     tonic_prost_build::configure().compile_fds_with_config(compiler.file_descriptor_set(), config)?;

@@ -6,6 +6,7 @@ mod figure;
 mod follow;
 mod indicator;
 mod measure;
+mod measurement;
 pub mod rebuild;
 mod service;
 mod subject;

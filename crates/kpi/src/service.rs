@@ -6,6 +6,7 @@ use futures_util::FutureExt;
 use guanxi_events::Follower;
 use guanxi_grpc::Services;
 use guanxi_proto::kpi::v1::indicator_service_server::IndicatorServiceServer;
+use guanxi_proto::kpi::v1::measurement_service_server::MeasurementServiceServer;
 use guanxi_proto::kpi::v1::target_service_server::TargetServiceServer;
 use guanxi_service::territories::{self, Beside};
 use guanxi_service::{Error, Foundation, peers};
@@ -17,6 +18,7 @@ use crate::fact::place;
 use crate::figure::Watched;
 use crate::follow::{self, CATALOG_TYPES, PIPELINE_TYPES, REGISTRY_TYPES};
 use crate::indicator::{self, IndicatorRpc};
+use crate::measurement::MeasurementRpc;
 use crate::target::{self, TargetRpc};
 
 /// Name of the service.
@@ -68,6 +70,7 @@ pub async fn serve(
     indicator::ensure(&resources).await.map_err(|error| Error::Assemble(error.into()))?;
     let mut services = Services::default();
     services.add(TargetServiceServer::new(TargetRpc::new(resources.clone())));
+    services.add(MeasurementServiceServer::new(MeasurementRpc::new(resources.clone())));
     services.add(IndicatorServiceServer::new(IndicatorRpc::new(resources, Watched(watched))));
     foundation.serve(&settings.service, NAME, &directory, services, listener, stop).await
 }

@@ -16,5 +16,6 @@ mod watch;
 pub(crate) use answer::{Answer, answer, by_territory};
 pub(crate) use convert::{currency, query, question};
 pub(crate) use explain::explain;
+pub(crate) use place::code;
 pub(crate) use question::{By, Question, later};
 pub(crate) use watch::{Watched, watch};

@@ -82,7 +82,7 @@ impl Subject for Service {
         ("followed", "INSERT SELECT UPDATE"),
         ("import", "INSERT SELECT UPDATE"),
         ("indicator", "INSERT SELECT UPDATE"),
-        ("measurement", "INSERT SELECT UPDATE"),
+        ("measurement", "DELETE INSERT SELECT UPDATE"),
         ("name", "INSERT SELECT UPDATE"),
         ("request", "DELETE INSERT SELECT UPDATE"),
         ("rollup_day", "INSERT SELECT UPDATE"),
@@ -179,6 +179,11 @@ pub(crate) const FIXTURES: &[Fixture<Need>] = &[
         Outside::NotFound,
         |place, _| json!({"indicatorCode": "won-value", "period": "2026", "territoryCode": place.county}),
     ),
+    fixture("MeasurementService/ImportMeasurements", Need::Code, Outside::RowRejected, |place, _| {
+        let measurement =
+            json!({"measureCode": "usage", "date": "2026-03-01", "territoryCode": place.county, "value": "1"});
+        json!({"options": {"importId": uuid::Uuid::now_v7()}, "rows": [{"rowNumber": 1, "measurement": measurement}]})
+    }),
     fixture("EventFeedService/Follow", Need::Code, Outside::Same, |_, _| json!({})),
     fixture("EventFeedService/GetFeedHead", Need::Code, Outside::Same, |_, _| json!({})),
     fixture(

@@ -31,12 +31,23 @@ fn requests(indicator: &str, target: &str) -> Vec<(&'static str, Vec<Json>)> {
         ("TargetService/ListTargets", vec![json!({"showDeleted": true, "withTotal": true}), json!({"pageSize": 1})]),
         ("TargetService/GetTargetProgress", vec![json!({ "id": target })]),
         ("TargetService/ListTargetProgress", vec![json!({"indicatorCode": "won-value", "period": "2026"})]),
+        ("MeasurementService/ImportMeasurements", vec![import()]),
         ("EventFeedService/Follow", vec![json!({})]),
         ("EventFeedService/GetFeedHead", vec![json!({})]),
         ("ChangeService/ListChanges", vec![json!({"subject": format!("indicator/{indicator}"), "pageSize": 1})]),
         ("IdentityService/WhoAmI", vec![json!({})]),
         ("IdentityService/ListRoles", vec![json!({})]),
     ]
+}
+
+/// A row that lands, and one that names what is not there.
+fn import() -> Json {
+    let rows = [(1, ""), (2, "E2000")].map(|(number, manager)| {
+        let measurement =
+            json!({"measureCode": "usage", "date": "2026-03-01", "territoryCode": INSIDE.county, "value": "1"});
+        json!({"rowNumber": number, "measurement": measurement, "managerEmployeeNumber": manager})
+    });
+    json!({"options": {"importId": uuid::Uuid::now_v7()}, "rows": rows})
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod fixtures;
 mod following;
 mod indicator;
 mod leak;
+mod measurement;
 mod reasons;
 mod recount;
 mod support;

@@ -3,6 +3,7 @@
 use std::ops::{Deref, DerefMut};
 
 use guanxi_proto::kpi::v1::indicator_service_client::IndicatorServiceClient;
+use guanxi_proto::kpi::v1::measurement_service_client::MeasurementServiceClient;
 use guanxi_proto::kpi::v1::target_service_client::TargetServiceClient;
 use guanxi_proto::kpi::v1::*;
 use guanxi_proto::r#type::v1::LocalizedText;
@@ -77,6 +78,10 @@ impl Service {
         let method = Some(decompose_target_request::Method::Hand(hand));
         let request = DecomposeTargetRequest { id: id.to_owned(), method, ..Default::default() };
         Ok(self.targets().decompose_target(self.as_admin(request)).await?.into_inner().parts)
+    }
+
+    pub(crate) fn measurements(&self) -> MeasurementServiceClient<Channel> {
+        MeasurementServiceClient::new(self.channel.clone())
     }
 
     pub(crate) async fn indicator(&self, indicator: Indicator) -> Result<Indicator, Status> {
