@@ -136,8 +136,8 @@ async fn a_split_that_does_not_add_up_is_refused() {
     let before = Method::History(TargetHistory::default());
     assert_eq!(refused(service.split(&country.id, before).await), failed("TARGET_WITHOUT_HISTORY"));
 
-    let county = service.target(target("won-value", INSIDE.county, "1")).await.unwrap();
-    assert_eq!(refused(service.decompose(&county.id, &[]).await), failed("TARGET_WITHOUT_PARTS"));
+    let lowest = service.target(target("won-value", INSIDE.county, "1")).await.unwrap();
+    assert_eq!(refused(service.decompose(&lowest.id, &[]).await), failed("TARGET_WITHOUT_PARTS"));
     let rate = Target { currency_code: String::new(), ..target("win-rate", "CN", "0.4") };
     let rate = service.target(rate).await.unwrap();
     let halves = [("440000", "0.2"), ("330000", "0.2")];
