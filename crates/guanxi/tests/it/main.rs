@@ -11,6 +11,7 @@ mod china;
 mod export;
 mod import;
 mod maven;
+mod measurement;
 mod price;
 mod registry;
 mod resume;
