@@ -141,8 +141,8 @@ async fn every_bad_row_is_named() {
 #[tokio::test]
 async fn a_killed_import_is_gone_on_with_and_counts_once() {
     let figures = Figures::start("killed").await;
-    let many: String = (0..5_000).map(|number| format!("2026-03,440000,,P{number},,2\n")).collect();
-    let many = figures.file("many.csv", &many);
+    let many: Vec<String> = (0..5_000).map(|number| format!("2026-03,440000,,P{number},,2")).collect();
+    let many = figures.file("many.csv", &(many.join("\n") + "\n"));
     let mut process = figures.command(&many, &["--batch", "50"]).stdout(process::Stdio::null()).spawn().unwrap();
     while figures.count(THERE).await < 500 {
         tokio::time::sleep(Duration::from_millis(20)).await;
