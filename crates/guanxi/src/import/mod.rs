@@ -1,10 +1,11 @@
-//! `guanxi import`: territories, accounts, prices and opportunities from a CSV file. docs/IMPORT.md tells the whole story.
+//! `guanxi import`: territories, accounts, prices, opportunities and measurements from a CSV file. docs/IMPORT.md tells the whole story.
 
 mod account;
 mod cells;
 mod file;
 mod lines;
 mod map;
+mod measurement;
 mod noun;
 mod number;
 mod opportunity;
@@ -41,6 +42,7 @@ use crate::terminal::{remark, say};
 use crate::wording::{self, Failure, Language, pick};
 use file::Survey;
 use map::{BoundMap, Map};
+use measurement::Measurements;
 use price::Prices;
 use records::{Broken, Record, Records};
 use report::Report;
@@ -58,7 +60,7 @@ pub(crate) struct Arguments {
     noun: NounName,
     /// CSV file with a header
     file: PathBuf,
-    /// Map that says which field comes from which column; see docs/IMPORT.md [default: the columns of `guanxi export`, for prices and opportunities those named as the fields]
+    /// Map that says which field comes from which column; see docs/IMPORT.md [default: the columns of `guanxi export`, for the others those named as the fields]
     #[arg(long, value_name = "FILE")]
     map: Option<PathBuf>,
     /// Encoding of the file [default: that of the map, else utf-8]
@@ -67,7 +69,7 @@ pub(crate) struct Arguments {
     /// Judge every row, write nothing
     #[arg(long)]
     dry_run: bool,
-    /// What to do with a row whose territory, account, price or opportunity is there already
+    /// What to do with a row whose territory, account, price, opportunity or measurement is there already
     #[arg(long, default_value = "update")]
     mode: Mode,
     /// Name of the import [default: made of the file, the map and the mode, so that the same file is the same import]
@@ -98,6 +100,7 @@ Examples:
   guanxi import account groups.csv --map boss.toml --encoding gb18030 --rejected rejected.csv
   guanxi import price book.csv --map book.toml --dry-run
   guanxi import opportunity deals.csv --map crm.toml --rejected rejected.csv
+  guanxi import measurement bills.csv --map billing.toml --rejected rejected.csv
   guanxi import account accounts.csv --dry-run          (a file that `guanxi export account` wrote)";
 
 /// What can be imported.
@@ -107,6 +110,7 @@ enum NounName {
     Account,
     Price,
     Opportunity,
+    Measurement,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -148,6 +152,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         NounName::Account => import::<Accounts>(&arguments).await,
         NounName::Price => import::<Prices>(&arguments).await,
         NounName::Opportunity => import::<Opportunities>(&arguments).await,
+        NounName::Measurement => import::<Measurements>(&arguments).await,
     }
 }
 

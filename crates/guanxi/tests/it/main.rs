@@ -12,6 +12,7 @@ mod export;
 mod figures;
 mod import;
 mod maven;
+mod measurement;
 mod price;
 mod registry;
 mod resume;
