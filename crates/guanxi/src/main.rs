@@ -16,6 +16,7 @@ mod status;
 mod terminal;
 mod token;
 mod up;
+mod verify;
 mod wording;
 
 /// Guanxi (关系): enterprise accounts of a telecom operator. Start a cluster, look at it, bring data in and out.
@@ -40,6 +41,7 @@ enum Command {
     Import(import::Arguments),
     Export(export::Arguments),
     Call(call::Arguments),
+    Verify(verify::Arguments),
     #[command(hide = true)]
     Serve(serve::Arguments),
 }
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
             Command::Import(arguments) => import::run(arguments).await,
             Command::Export(arguments) => export::run(arguments).await,
             Command::Call(arguments) => call::run(arguments).await,
+            Command::Verify(arguments) => verify::run(arguments).await,
             Command::Serve(arguments) => serve::run(arguments).await,
         }
     });
