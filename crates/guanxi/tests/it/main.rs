@@ -15,6 +15,7 @@ mod price;
 mod registry;
 mod resume;
 mod support;
+mod verify;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
