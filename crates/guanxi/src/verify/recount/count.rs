@@ -9,95 +9,10 @@ use time::Date;
 use time::macros::format_description;
 
 use super::By;
+use super::indicator::Indicator;
 
 /// Values by key and currency; a figure may have none.
 pub(super) type Figures = BTreeMap<(String, String), Option<Decimal>>;
-
-/// An indicator of the table: some measures, each added or taken away, and what they are divided by.
-pub(super) struct Indicator {
-    pub(super) code: &'static str,
-    over: &'static [(i64, &'static str)],
-    under: &'static [(i64, &'static str)],
-    /// True where a figure is one for each currency.
-    money: bool,
-    places: Option<u32>,
-    about: About,
-}
-
-/// What an indicator counts, which says how it can be broken down.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum About {
-    Accounts,
-    NewAccounts,
-    Managers,
-    OpenDeals,
-    ClosedDeals,
-}
-
-const fn line(
-    code: &'static str,
-    over: &'static [(i64, &'static str)],
-    under: &'static [(i64, &'static str)],
-    money: bool,
-    places: Option<u32>,
-    about: About,
-) -> Indicator {
-    Indicator { code, over, under, money, places, about }
-}
-
-use About::{Accounts, ClosedDeals, Managers, NewAccounts, OpenDeals};
-
-/// Those whose measures the other services tell; imported measures are nobody's to recount.
-#[rustfmt::skip]
-pub(super) static INDICATORS: [Indicator; 16] = [
-    line("accounts", &[(1, "account")], &[], false, None, Accounts),
-    line("new-accounts", &[(1, "new account")], &[], false, None, NewAccounts),
-    line("opportunities-opened", &[(1, "opened")], &[], false, None, ClosedDeals),
-    line("opportunities-won", &[(1, "won")], &[], false, None, ClosedDeals),
-    line("opportunities-lost", &[(1, "lost")], &[], false, None, ClosedDeals),
-    line("win-rate", &[(1, "won")], &[(1, "won"), (1, "lost")], false, Some(6), ClosedDeals),
-    line("won-value", &[(1, "won value")], &[], true, None, ClosedDeals),
-    line("average-deal", &[(1, "won value")], &[(1, "won")], true, Some(4), ClosedDeals),
-    line("cycle-days-won", &[(1, "days won")], &[(1, "cycle won")], false, Some(4), ClosedDeals),
-    line("cycle-days-closed", &[(1, "days won"), (1, "days lost")], &[(1, "cycle won"), (1, "cycle lost")], false, Some(4), ClosedDeals),
-    line("pipeline-count", &[(1, "open")], &[], false, None, OpenDeals),
-    line("pipeline-value", &[(1, "open value")], &[], true, None, OpenDeals),
-    line("weighted-pipeline", &[(1, "weighted value")], &[], true, None, OpenDeals),
-    line("discount-depth", &[(1, "list"), (-1, "net")], &[(1, "list")], true, Some(6), ClosedDeals),
-    line("accounts-per-manager", &[(1, "assigned account")], &[(1, "manager")], false, Some(4), Managers),
-    line("quotes-waiting", &[(1, "quote waiting")], &[], false, None, OpenDeals),
-];
-
-impl Indicator {
-    pub(super) fn break_downs(&self) -> Vec<By> {
-        match self.about {
-            Accounts | Managers => vec![By::Whole, By::Territory, By::Manager, By::Tier],
-            NewAccounts => vec![By::Whole, By::Territory, By::Manager, By::Tier, By::Month],
-            OpenDeals => vec![By::Whole, By::Territory, By::Manager, By::Tier, By::Offering],
-            ClosedDeals => vec![By::Whole, By::Territory, By::Manager, By::Tier, By::Offering, By::Month],
-        }
-    }
-
-    /// The value of some sums, the places that it is rounded to, and nothing where it divides by nothing.
-    fn value(&self, sums: &BTreeMap<&str, Decimal>) -> Option<Decimal> {
-        let total = |terms: &[(i64, &str)]| -> Decimal {
-            terms
-                .iter()
-                .map(|(sign, measure)| Decimal::from(*sign) * sums.get(measure).copied().unwrap_or_default())
-                .sum()
-        };
-        let value =
-            if self.under.is_empty() { total(self.over) } else { total(self.over).checked_div(total(self.under))? };
-        Some(match self.places {
-            Some(places) => value.round_dp_with_strategy(places, RoundingStrategy::MidpointAwayFromZero),
-            None => value,
-        })
-    }
-
-    fn counts(&self, measure: &str) -> bool {
-        self.over.iter().chain(self.under).any(|(_, counted)| *counted == measure)
-    }
-}
 
 /// Whose something is.
 #[derive(Clone, Debug, Default)]
@@ -333,4 +248,76 @@ fn amount(money: Option<&Money>) -> Option<Decimal> {
 /// A day on the wire.
 fn day(text: &str) -> Option<Date> {
     Date::parse(text, format_description!("[year]-[month]-[day]")).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use guanxi_proto::opportunity_pipeline::v1::OpportunityLine;
+
+    use super::super::indicator::INDICATORS;
+    use super::*;
+
+    fn yuan(amount: &str) -> Money {
+        Money { currency_code: "CNY".to_owned(), amount: amount.to_owned() }
+    }
+
+    /// A deal in the tree CN > 44 > 4403 that was worth 100 when it was won, and was changed later.
+    fn told() -> Told {
+        let line = |code: &str, list: &str| OpportunityLine {
+            offering_code: code.to_owned(),
+            list_amount: Some(yuan(list)),
+            ..Default::default()
+        };
+        let won = Opportunity {
+            territory_code: "4403".to_owned(),
+            state: OpportunityState::Won.into(),
+            open_date: "2026-01-01".to_owned(),
+            close_date: "2026-02-10".to_owned(),
+            value: Some(yuan("100")),
+            lines: vec![line("A", "1"), line("B", "2")],
+            ..Default::default()
+        };
+        let moment = |deal: Opportunity| Moment { deal, tier: "A".to_owned() };
+        let now = moment(Opportunity { value: Some(yuan("7")), ..won.clone() });
+        let deal = Deal { now, opened: moment(won.clone()), closed: Some(moment(won)), quotes_waiting: 0 };
+        let tree = [("CN", ""), ("44", "CN"), ("4403", "44")];
+        let territories = tree.map(|(code, above)| (code.to_owned(), above.to_owned())).into();
+        Told { territories, deals: vec![deal], ..Told::default() }
+    }
+
+    fn figures(told: &Told, code: &str, by: By) -> Vec<(String, String, String)> {
+        let indicator = INDICATORS.iter().find(|indicator| indicator.code == code).unwrap();
+        let figures = told.figures(&told.facts(), indicator, by).into_iter();
+        let text = |value: Option<Decimal>| value.map(|value| value.normalize().to_string()).unwrap_or_default();
+        figures.map(|((key, currency), value)| (key, currency, text(value))).collect()
+    }
+
+    fn figure(key: &str, currency: &str, value: &str) -> (String, String, String) {
+        (key.to_owned(), currency.to_owned(), value.to_owned())
+    }
+
+    #[test]
+    fn what_was_won_stays_as_it_was_won() {
+        let told = told();
+        assert_eq!(figures(&told, "won-value", By::Whole), [figure("", "CNY", "100")]);
+        assert_eq!(figures(&told, "won-value", By::Territory), [figure("44", "CNY", "100")]);
+        assert_eq!(figures(&told, "won-value", By::Month), [figure("2026-02", "CNY", "100")]);
+        assert_eq!(figures(&told, "cycle-days-won", By::Tier), [figure("A", "", "40")]);
+        let split = [figure("A", "CNY", "33.3333"), figure("B", "CNY", "66.6667")];
+        assert_eq!(figures(&told, "won-value", By::Offering), split);
+    }
+
+    #[test]
+    fn what_lies_in_no_territory_counts_nowhere_and_nothing_divides_by_nothing() {
+        let mut told = told();
+        told.managers_in_service.push(Whose { territory_code: "44".to_owned(), ..Whose::default() });
+        assert_eq!(figures(&told, "accounts-per-manager", By::Whole), [figure("", "", "0")]);
+        let assigned = Account { whose: told.managers_in_service[0].clone(), assigned: true, new: None };
+        told.managers_in_service.clear();
+        told.accounts.push(assigned);
+        assert_eq!(figures(&told, "accounts-per-manager", By::Whole), [figure("", "", "")]);
+        told.territories.clear();
+        assert_eq!(figures(&told, "won-value", By::Whole), []);
+        assert_eq!(figures(&told, "accounts", By::Whole), []);
+    }
 }

@@ -2,6 +2,7 @@
 
 mod count;
 mod gather;
+mod indicator;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -13,7 +14,8 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 use tonic::transport::Channel;
 
-use self::count::{Figures, INDICATORS, Indicator, Told};
+use self::count::{Figures, Told};
+use self::indicator::{INDICATORS, Indicator};
 use super::MOST;
 use crate::cluster::{Target, request};
 use crate::service::Service;
