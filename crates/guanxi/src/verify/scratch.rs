@@ -51,13 +51,14 @@ impl Scratch {
         let running = Running::read(&folder).ok_or_else(|| Error::NotRunning(folder.display().to_string()))?;
         // Only an operator's own Postgres asks for passwords.
         let password = std::fs::read_to_string(password_file(&folder, kpi::SCHEMA)).ok();
-        let own = PgConnectOptions::from_str(&running.database_url)?.get_socket().is_none();
-        let admin = match (own, database_url) {
-            (true, None) => return Err(Error::UrlNeeded.into()),
-            (true, Some(url)) => PgConnectOptions::from_str(url).map_err(Error::Url)?,
-            (false, _) => PgConnectOptions::from_str(&role_url(&running.database_url, SUPERUSER, None)?)?,
+        let password = password.filter(|_| database_url.is_some());
+        let socket = PgConnectOptions::from_str(&running.database_url)?.get_socket().is_some();
+        let private = socket && folder.join("postgres").exists();
+        let admin = match database_url {
+            Some(url) => PgConnectOptions::from_str(url).map_err(Error::Url)?,
+            None if private => PgConnectOptions::from_str(&role_url(&running.database_url, SUPERUSER, None)?)?,
+            None => return Err(Error::UrlNeeded.into()),
         };
-        let password = password.filter(|_| own);
         let name = format!("guanxi_verify_{}", std::process::id());
         let owner = format!("{}_owner", kpi::SCHEMA);
         let live_url = role_url(&running.database_url, &owner, password.as_deref())?;
