@@ -17,6 +17,7 @@ mod status;
 mod terminal;
 mod token;
 mod up;
+mod verify;
 mod wording;
 
 /// Guanxi (关系): enterprise accounts of a telecom operator. Start a cluster, look at it, bring data in and out.
@@ -42,6 +43,7 @@ enum Command {
     Export(export::Arguments),
     Query(query::Arguments),
     Call(call::Arguments),
+    Verify(verify::Arguments),
     #[command(hide = true)]
     Serve(serve::Arguments),
 }
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
             Command::Export(arguments) => export::run(arguments).await,
             Command::Query(arguments) => query::run(arguments).await,
             Command::Call(arguments) => call::run(arguments).await,
+            Command::Verify(arguments) => verify::run(arguments).await,
             Command::Serve(arguments) => serve::run(arguments).await,
         }
     });

@@ -17,6 +17,7 @@ mod price;
 mod registry;
 mod resume;
 mod support;
+mod verify;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
@@ -217,6 +218,10 @@ async fn an_operators_own_postgres_is_used_and_kept_running() {
     let server = Server::start(&binaries, &StartOptions::new(place.folder.join("own"), Durability::Throwaway)).unwrap();
     let url = server.url(SUPERUSER, "postgres");
     let up = Up::start_with(&place, &[("GUANXI_DATABASE_URL", &url)]).await;
+    let verified = place.run_with(&["verify", "--only", "rebuild"], &[("GUANXI_DATABASE_URL", &url)]);
+    assert!(verified.success, "{verified:?}");
+    let refused = place.run(&["verify", "--only", "rebuild"]);
+    assert!(!refused.success && refused.err.contains("GUANXI_DATABASE_URL"), "{refused:?}");
     let status = place.run(&["status", "--json"]);
     assert!(status.success && !place.data().join("postgres").exists(), "{status:?}");
     let password = fs::metadata(place.data().join("keys/client_registry.password")).unwrap();
