@@ -15,14 +15,14 @@ create table kpi.followed (
     constraint followed_pkey primary key (source)
 );
 
--- One row. Whoever changes facts locks it first: roll-ups near the root belong to all of them, and each sees the tree and the facts
--- that the one before left.
+-- A row for what is changed by one transaction at a time. Whoever changes facts locks `fact` first: roll-ups near the root belong to all of
+-- them, and each sees the tree and the facts that the one before left.
 create table kpi.turn (
-    id integer not null,
-    constraint turn_pkey primary key (id)
+    noun text not null,
+    constraint turn_pkey primary key (noun)
 );
 
-insert into kpi.turn (id) values (1);
+insert into kpi.turn (noun) values ('fact');
 
 -- What people call the parts of a break-down. The higher rank is the newer name.
 create table kpi.name (

@@ -27,4 +27,7 @@ create unique index target_place_key on kpi.target (indicator_code, period, terr
 create index target_parent_target_id_idx on kpi.target (parent_target_id) where parent_target_id is not null;
 create index target_territory_path_idx on kpi.target (territory_path, id);
 
+-- Targets add up over the tree, so they change one transaction at a time.
+insert into kpi.turn (noun) values ('target');
+
 grant select, insert, update on kpi.target to kpi_service;

@@ -81,7 +81,8 @@ pub(crate) fn shares(amount: Decimal, lines: &[(String, Option<Decimal>)]) -> BT
     let whole: Decimal = weights.iter().sum();
     let (mut split, mut rest) = (BTreeMap::new(), amount);
     for ((code, _), weight) in others.iter().zip(weights) {
-        let share = amount * (weight / whole);
+        // Multiplied first, an exact half stays one; where that is too large, nobody sees the difference.
+        let share = amount.checked_mul(weight).map_or_else(|| amount * (weight / whole), |product| product / whole);
         let share = share.round_dp_with_strategy(SHARE_PLACES, RoundingStrategy::MidpointAwayFromZero);
         *split.entry(code.clone()).or_default() += share;
         rest -= share;

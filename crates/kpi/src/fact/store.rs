@@ -12,7 +12,7 @@ use super::{Attribution, Fact};
 
 /// Waits for the turn to change facts, until the transaction ends.
 pub(crate) async fn take_turn(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    sqlx::query_scalar!("select id from kpi.turn for update").fetch_one(connection).await?;
+    sqlx::query_scalar!("select noun from kpi.turn where noun = 'fact' for update").fetch_one(connection).await?;
     Ok(())
 }
 

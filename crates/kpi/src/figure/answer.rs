@@ -85,7 +85,11 @@ impl<'a> Desk<'a> {
             }
         }
         let table = match question.by {
-            by if by.is_time() => sums.by_time(by, question.from, question.to.unwrap_or(self.today)),
+            // What there will be nobody knows.
+            by if by.is_time() => {
+                let last = question.to.map_or(self.today, |to| to.min(self.today));
+                sums.by_time(by, question.from, last)
+            }
             _ => sums.by_key(),
         };
         let mut values = values(table, &self.indicator, &self.formula, &question.currency_code);
@@ -197,10 +201,15 @@ fn fact_key(by: By, places: &Places, paths: &guanxi_auth::TerritoryPaths, sum: &
 pub(crate) async fn answer(resources: &Resources, call: &Call, question: &Question) -> Result<Answer, Error> {
     let mut desk = Desk::open(resources, call, &question.indicator_code).await?;
     let places = Places::of(resources, &mut desk.transaction, call, question).await?;
-    let values = desk.values(&places, question).await?;
+    answer_at(&mut desk, &places, question).await
+}
+
+/// The same of an open desk.
+pub(super) async fn answer_at(desk: &mut Desk<'_>, places: &Places, question: &Question) -> Result<Answer, Error> {
+    let values = desk.values(places, question).await?;
     let whole = Question { by: By::Whole, ..question.clone() };
-    let totals = if question.by == By::Whole { values.clone() } else { desk.values(&places, &whole).await? };
-    let (previous, year_before) = compared(&mut desk, &places, question).await?;
+    let totals = if question.by == By::Whole { values.clone() } else { desk.values(places, &whole).await? };
+    let (previous, year_before) = compared(desk, places, question).await?;
     let keys: Vec<String> = values.keys().map(|(key, _)| key.clone()).collect();
     let names = store::names(&mut desk.transaction, question.by.column(), &keys).await?;
     let names: BTreeMap<String, (String, Option<String>)> =
@@ -240,7 +249,7 @@ pub(crate) async fn answer(resources: &Resources, call: &Call, question: &Questi
     }
     let totals =
         totals.into_iter().map(|((_, currency_code), (value, measures))| total(currency_code, value, measures));
-    Ok(Answer { totals: totals.collect(), rows, indicator: desk.indicator })
+    Ok(Answer { totals: totals.collect(), rows, indicator: desk.indicator.clone() })
 }
 
 /// The values of an indicator in some territories, each with everything below it, by code and currency. The caller has to see all figures there.

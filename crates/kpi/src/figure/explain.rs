@@ -10,7 +10,7 @@ use guanxi_resource::{Error, Resources};
 use prost::Message as _;
 use time::Date;
 
-use super::answer::{Desk, Row, answer, span};
+use super::answer::{Desk, Row, answer_at, span};
 use super::convert::{decimal, figure, page_size, question};
 use super::place::Places;
 use super::question::{By, Question, later};
@@ -31,13 +31,13 @@ pub(crate) async fn explain(
 ) -> Result<ExplainIndicatorResponse, Error> {
     let asked = question(request.question.as_ref())?;
     let paging = Paging::read(request)?;
-    let found = answer(resources, call, &asked).await?;
+    let mut desk = Desk::open(resources, call, &asked.indicator_code).await?;
+    let places = Places::of(resources, &mut desk.transaction, call, &asked).await?;
+    let found = answer_at(&mut desk, &places, &asked).await?;
     let rows: Vec<&Row> = found.rows.iter().filter(|row| row.key == request.key).collect();
     if rows.is_empty() && asked.by != By::Whole {
         return Err(Error::not_found("figure", &request.key));
     }
-    let mut desk = Desk::open(resources, call, &asked.indicator_code).await?;
-    let places = Places::of(resources, &mut desk.transaction, call, &asked).await?;
     let (facts, next_page_token) = paging.facts(&mut desk, &places, &asked, &request.key).await?;
     let measures = rows.iter().flat_map(|row| {
         row.measures.iter().map(|(code, value)| FigureMeasure {

@@ -79,7 +79,7 @@ pub(super) async fn save(connection: &mut PgConnection, targets: &[Target]) -> R
 
 /// Lets nobody else change targets until the transaction ends: what adds up is many rows.
 pub(super) async fn take_turn(connection: &mut PgConnection) -> Result<(), Error> {
-    sqlx::query!("select pg_advisory_xact_lock(hashtextextended('kpi.target', 0))").fetch_one(connection).await?;
+    sqlx::query_scalar!("select noun from kpi.turn where noun = 'target' for update").fetch_one(connection).await?;
     Ok(())
 }
 

@@ -9,14 +9,33 @@ use prost_reflect::prost_types::method_options::IdempotencyLevel;
 use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor};
 
 /// Lists without pages: what they list is bounded by what it is.
-const WITHOUT_PAGES: [&str; 4] = [
+const WITHOUT_PAGES: [&str; 5] = [
     // The levels and the roles are a handful.
     "guanxi.client_registry.v1.TerritoryService.ListTerritoryLevels",
     "guanxi.auth.v1.IdentityService.ListRoles",
+    // What the product counts, and what is brought in.
+    "guanxi.kpi.v1.IndicatorService.ListMeasures",
     // At most 1,000, and few have ten.
     "guanxi.client_registry.v1.AccountService.ListAccountTierPeriods",
     // At most 1,000, and few have twenty.
     "guanxi.opportunity_pipeline.v1.OpportunityService.ListStagePeriods",
+];
+
+/// What the names of methods begin with that change nothing.
+const READS: [&str; 13] = [
+    "Get",
+    "BatchGet",
+    "List",
+    "Search",
+    "Find",
+    "Suggest",
+    "Export",
+    "Follow",
+    "WhoAmI",
+    "PriceQuote",
+    "Query",
+    "Watch",
+    "Explain",
 ];
 
 /// Amounts without a currency of their own: a price names one for all of its rates.
@@ -209,10 +228,7 @@ fn methods_have_the_fields_of_their_kind() {
             let options = request.get_field_by_name("options").and_then(|field| field.kind().as_message().cloned());
             needs(&method, options.is_some_and(|options| text(&options, "import_id")), "options with an import_id");
         }
-        let reads =
-            ["Get", "BatchGet", "List", "Search", "Find", "Suggest", "Export", "Follow", "WhoAmI", "PriceQuote"]
-                .iter()
-                .any(|verb| method.name().starts_with(verb));
+        let reads = READS.iter().any(|verb| method.name().starts_with(verb));
         needs(&method, reads != has_side_effects(&method), "idempotency_level that fits its name");
     }
     none(&wrong, "fields of methods");

@@ -269,6 +269,7 @@ fn periods(
     let (Some(earliest), Some(latest)) = (days.iter().min(), days.iter().max()) else { return Vec::new() };
     let first = question.from.unwrap_or(*earliest);
     let last = question.to.unwrap_or(if formula.stock { today } else { *latest });
+    let last = if formula.stock { last.min(today) } else { last };
     let mut periods = Vec::new();
     let mut day = first;
     while day <= last {
