@@ -74,11 +74,15 @@ pub(crate) async fn load(place: &Place, token: &str, seed: u64) -> Result<(), Bo
     step.note("two years of deals that are over");
     let closed = loader.remember(&pipeline, &plans).await?;
     step.note("figures");
-    loader.await_figures(&connect(Service::Kpi).await?, opportunities + closed).await?;
+    let kpi = connect(Service::Kpi).await?;
+    loader.await_figures(&kpi, opportunities + closed).await?;
+    step.note("revenue and targets");
+    let bills = loader.bill(&kpi, &loader.customers(&plans).await?).await?;
+    loader.aim(&kpi).await?;
     let (accounts, managers) = (plans.len(), managers.len());
     step.done(&format!(
         "of seed {seed} is there: {managers} managers, {accounts} accounts, {tiers} tiers set, {states} activated, \
-         {offerings} offerings, {opportunities} opportunities, {closed} of the two years before"
+         {offerings} offerings, {opportunities} opportunities, {closed} of the two years before, {bills} monthly bills, a target for the year"
     ));
     Ok(())
 }
@@ -261,4 +265,9 @@ impl Loader {
         bytes.copy_from_slice(&digest.finalize()[..16]);
         uuid::Builder::from_custom_bytes(bytes).into_uuid()
     }
+}
+
+/// The business day of Asia/Shanghai.
+fn today() -> time::Date {
+    time::OffsetDateTime::now_utc().saturating_add(time::Duration::hours(8)).date()
 }

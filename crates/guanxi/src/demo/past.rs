@@ -15,7 +15,8 @@ use super::random::Random;
 
 /// The label by which they are told from those that go on.
 const TAG: &str = "演示历史";
-const MONTHS: i32 = 24;
+/// How far back the demo goes.
+pub(super) const MONTHS: i32 = 24;
 /// Of so many hundred deals that are closed so many are won.
 const WON_PERCENT: u64 = 62;
 /// The open stages of the standard pipeline.
@@ -50,7 +51,7 @@ pub(super) fn of_account(
 }
 
 /// The first day of the month so many months before that of a day.
-fn months_before(day: Date, months: i32) -> Option<Date> {
+pub(super) fn months_before(day: Date, months: i32) -> Option<Date> {
     let count = day.year() * 12 + i32::from(u8::from(day.month())) - 1 - months;
     let month = Month::try_from(u8::try_from(count.rem_euclid(12) + 1).ok()?).ok()?;
     Date::from_calendar_date(count.div_euclid(12), month, 1).ok()

@@ -3,11 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use guanxi_proto::client_registry::v1::Account;
 use guanxi_proto::opportunity_pipeline::v1::opportunity_service_client::OpportunityServiceClient;
 use guanxi_proto::opportunity_pipeline::v1::{
     CreateOpportunityRequest, ListOpportunitiesRequest, LoseOpportunityRequest, SuspendOpportunityRequest,
 };
-use time::{Duration, OffsetDateTime};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tonic::Code;
@@ -15,7 +15,7 @@ use tonic::transport::Channel;
 
 use super::accounts::Plan;
 use super::opportunities::{Deal, Fate};
-use super::{CALLS, Loader, managers, opportunities, past, places};
+use super::{CALLS, Loader, managers, opportunities, past, places, today};
 use crate::import::Opportunities;
 use crate::wording::{Failure, Language};
 
@@ -48,34 +48,37 @@ impl Loader {
 
     /// The deals of all accounts, owned by those who look after them.
     async fn deals(&self, plans: &[Plan], managers: &HashMap<String, String>) -> Result<Vec<Deal>, Failure> {
-        let (known, counties) = (self.known().await?, places::counties());
-        let today = OffsetDateTime::now_utc().saturating_add(Duration::hours(8)).date();
         let mut wanted = Vec::new();
-        for (number, plan) in (0..).zip(plans) {
-            let key = plan.row.account.iter().flat_map(|account| &account.external_ids).next();
-            let Some(account) = key.and_then(|key| known.get(&key.value)) else { continue };
-            let owner = managers::responsible(&counties, account, plan.tier.as_ref().map(|(tier, ..)| *tier));
+        for (number, (account, owner)) in (0..).zip(self.customers(plans).await?) {
             let Some(owner_id) = managers.get(&owner) else { continue };
-            wanted.extend(opportunities::of_account(self.seed, number, account, owner_id, today));
+            wanted.extend(opportunities::of_account(self.seed, number, &account, owner_id, today()));
         }
         Ok(wanted)
     }
 
     /// Imports the closed deals of the two years before, those that are there excepted; counts all.
     pub(super) async fn remember(&self, pipeline: &Channel, plans: &[Plan]) -> Result<usize, Failure> {
-        let (known, counties) = (self.known().await?, places::counties());
-        let today = OffsetDateTime::now_utc().saturating_add(Duration::hours(8)).date();
         let mut rows = Vec::new();
-        for (number, plan) in (0..).zip(plans) {
-            let key = plan.row.account.iter().flat_map(|account| &account.external_ids).next();
-            let Some(account) = key.and_then(|key| known.get(&key.value)) else { continue };
-            let owner = managers::responsible(&counties, account, plan.tier.as_ref().map(|(tier, ..)| *tier));
+        for (number, (account, owner)) in (0..).zip(self.customers(plans).await?) {
             let first = i64::try_from(rows.len()).unwrap_or_default() + 1;
-            rows.extend(past::of_account(self.seed, (number, first), account, &owner, today));
+            rows.extend(past::of_account(self.seed, (number, first), &account, &owner, today()));
         }
         let count = rows.len();
         self.import_into::<Opportunities>(pipeline, rows.into_iter().map(|row| (row.row_number, row))).await?;
         Ok(count)
+    }
+
+    /// The accounts of the demo, each with the employee number of who looks after it.
+    pub(super) async fn customers(&self, plans: &[Plan]) -> Result<Vec<(Account, String)>, Failure> {
+        let (mut known, counties) = (self.known().await?, places::counties());
+        let mut customers = Vec::new();
+        for plan in plans {
+            let key = plan.row.account.iter().flat_map(|account| &account.external_ids).next();
+            let Some(account) = key.and_then(|key| known.remove(&key.value)) else { continue };
+            let owner = managers::responsible(&counties, &account, plan.tier.as_ref().map(|(tier, ..)| *tier));
+            customers.push((account, owner));
+        }
+        Ok(customers)
     }
 
     /// Titles of the demo's opportunities that are there.

@@ -30,6 +30,7 @@ use uuid::Uuid;
 
 pub(crate) use account::{Accounts, pair};
 pub(crate) use lines::Encoding;
+pub(crate) use measurement::Measurements;
 pub(crate) use noun::Noun;
 pub(crate) use opportunity::Opportunities;
 pub(crate) use send::{Courier, Item, request};
@@ -42,7 +43,6 @@ use crate::terminal::{remark, say};
 use crate::wording::{self, Failure, Language, pick};
 use file::Survey;
 use map::{BoundMap, Map};
-use measurement::Measurements;
 use price::Prices;
 use records::{Broken, Record, Records};
 use report::Report;
