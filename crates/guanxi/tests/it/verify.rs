@@ -131,7 +131,7 @@ async fn right_figures_are_proven_and_each_damage_is_named() {
     let root = "measure = 'accounts' and territory_code = 'CN' and dimension = ''";
     let accounts = number(&mut database, format!("select sum(value)::bigint from kpi.rollup_month where {root}")).await;
     rows(&mut database, format!("update kpi.rollup_month set value = value + 1 where {root}")).await;
-    let fact = "delete from kpi.fact where (subject_id, number) = (select subject_id, number from kpi.fact where measure = 'new_accounts' \
+    let fact = "delete from kpi.fact where (subject_id, digest) = (select subject_id, digest from kpi.fact where measure = 'new_accounts' \
         order by subject_id limit 1) returning noun || '/' || subject_id";
     let fact: String = rows(&mut database, fact).await[0].get(0);
     skip_one(&place, &mut database).await;

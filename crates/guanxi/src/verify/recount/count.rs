@@ -145,6 +145,10 @@ impl Told {
                 }
             }
         }
+        if matches!(by, By::Whole) && !indicator.money {
+            // How much there is of nothing is a figure, too.
+            figures.entry((String::new(), String::new())).or_insert_with(|| indicator.value(&BTreeMap::new()));
+        }
         figures
     }
 
@@ -318,6 +322,6 @@ mod tests {
         assert_eq!(figures(&told, "accounts-per-manager", By::Whole), [figure("", "", "")]);
         told.territories.clear();
         assert_eq!(figures(&told, "won-value", By::Whole), []);
-        assert_eq!(figures(&told, "accounts", By::Whole), []);
+        assert_eq!(figures(&told, "accounts", By::Whole), [figure("", "", "0")]);
     }
 }
