@@ -8,6 +8,8 @@ create table kpi.territory (
     constraint territory_pkey primary key (code)
 );
 
+create index territory_path_idx on kpi.territory (path);
+
 -- How far each followed feed has been taken in, in the transaction of what it brought.
 create table kpi.followed (
     source text not null,

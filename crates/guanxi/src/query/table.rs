@@ -94,13 +94,24 @@ fn percent(share: &str) -> String {
 /// All indicators, with what they are made of.
 pub(super) fn of_indicators(indicators: &[Indicator], language: Language) -> String {
     let mut table = Table::new();
-    let heads = [("编码", "CODE"), ("名称", "NAME"), ("英文名", "ENGLISH"), ("公式", "FORMULA")];
+    let heads = [("编码", "CODE"), ("名称", "NAME"), ("英文名", "ENGLISH"), ("单位", "UNIT"), ("公式", "FORMULA")];
     table.load_style(presets::NOTHING).set_header(heads.map(|(zh, en)| pick(language, zh, en)));
     for indicator in indicators {
         let name = indicator.name.clone().unwrap_or_default();
-        table.add_row([indicator.code.clone(), name.zh, name.en, indicator.formula.clone()]);
+        table.add_row([indicator.code.clone(), name.zh, name.en, unit(indicator, language), indicator.formula.clone()]);
     }
     table.trim_fmt()
+}
+
+/// What an indicator is counted in, for people.
+fn unit(indicator: &Indicator, language: Language) -> String {
+    match indicator.unit() {
+        IndicatorUnit::Unspecified => String::new(),
+        IndicatorUnit::Count => pick(language, "个", "count"),
+        IndicatorUnit::Money => pick(language, "金额", "money"),
+        IndicatorUnit::Ratio => pick(language, "比率", "ratio"),
+        IndicatorUnit::Day => pick(language, "天", "days"),
+    }
 }
 
 /// A line of `--list --json`.
@@ -109,6 +120,7 @@ struct Line<'a> {
     code: &'a str,
     name: &'a str,
     name_en: &'a str,
+    unit: &'a str,
     formula: &'a str,
     version_number: i32,
 }
@@ -121,6 +133,7 @@ pub(super) fn lines_of(indicators: &[Indicator]) -> Result<String, serde_json::E
             code: &indicator.code,
             name: &name.zh,
             name_en: &name.en,
+            unit: indicator.unit().as_str_name(),
             formula: &indicator.formula,
             version_number: indicator.version_number,
         })

@@ -50,7 +50,7 @@ pub(super) fn print(
     Ok(())
 }
 
-fn calls(place: &Place, folder: &Path, demo: bool) -> [String; 4] {
+fn calls(place: &Place, folder: &Path, demo: bool) -> [String; 5] {
     // As it was typed: a shell that found it once finds it again.
     let program = std::env::args().next().unwrap_or_else(|| "guanxi".to_owned());
     let default = Place { data_dir: None, ..place.clone() }.resolve().is_ok_and(|default| default == folder);
@@ -70,6 +70,7 @@ fn calls(place: &Place, folder: &Path, demo: bool) -> [String; 4] {
     [
         format!("{program} status{folder}"),
         format!("{program} export account{folder}"),
+        format!("{program} query won-value --by territory{folder}"),
         curl(Service::ClientRegistry, method, body),
         curl(Service::OpportunityPipeline, opportunities, r#"{"page_size": 3}"#),
     ]

@@ -49,7 +49,7 @@ async fn a_cluster_serves_until_ctrl_c_and_keeps_its_data() {
     assert!(up.said.contains(&format!("http://127.0.0.1:{}", place.port_base)), "{}", up.said);
     let export = up.said.lines().find(|line| line.contains("export GUANXI_TOKEN=ey")).unwrap();
     let calls: Vec<&str> = up.said.lines().filter(|line| line.contains("/guanxi ")).collect();
-    assert_eq!(calls.len(), 2, "{}", up.said);
+    assert_eq!(calls.len(), 3, "{}", up.said);
     for call in calls {
         // As somebody types them in another terminal.
         let tried = Command::new("sh").args(["-c", &format!("{export}\n{call}")]).output().unwrap();
