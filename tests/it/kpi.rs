@@ -94,7 +94,7 @@ async fn figures_follow_what_becomes_of_territories_and_deals() {
     // With its quote.
     agency.delete(&deals[3]).await.unwrap();
     known.assert_parts("pipeline-value", Unspecified, &[("", "3000")]).await;
-    known.assert_parts("quotes-waiting", Unspecified, &[]).await;
+    known.assert_parts("quotes-waiting", Unspecified, &[("", "0")]).await;
     agency.undelete(&deals[3]).await.unwrap();
     known.assert_parts("weighted-pipeline", Unspecified, &[("", "1800")]).await;
     known.assert_parts("quotes-waiting", Manager, &[(eight, "1")]).await;

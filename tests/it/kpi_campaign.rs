@@ -221,7 +221,7 @@ async fn figures_are_a_recount_whenever_kpi_is_killed_and_however_the_feeds_come
     let (agency, mut market) = Agency::with_market(cluster).await;
     let mut deals = Deals::open(&agency).await;
     let addresses = [agency.cluster.kpi.address, free_address()];
-    let mut processes = addresses.map(|address| agency.cluster.kpi.launch(address));
+    let mut processes = addresses.map(|address| Some(agency.cluster.kpi.launch(address)));
     let (mut random, mut ends) = (Random(3), 0);
     for round in 0..14 {
         let until = agency.progress().await + i64::try_from(random.below(25)).unwrap();
@@ -234,7 +234,11 @@ async fn figures_are_a_recount_whenever_kpi_is_killed_and_however_the_feeds_come
             eventually("it is taken in", async || done.get() || agency.progress().await >= until).await;
             match round % 3 {
                 2 => ends += cut(&agency.cluster.kpi).await,
-                which => processes[which] = agency.cluster.kpi.launch(addresses[which]),
+                which => {
+                    // The address is free once the process is gone.
+                    drop(processes[which].take());
+                    processes[which] = Some(agency.cluster.kpi.launch(addresses[which]));
+                }
             }
         };
         tokio::join!(change, kill);
@@ -253,6 +257,8 @@ async fn figures_are_a_recount_whenever_kpi_is_killed_and_however_the_feeds_come
     let cluster = &agency.cluster;
     settle_with(&deals_first, &cluster.pipeline).await;
     settle_with(&tree_first, &cluster.registry).await;
+    deals_first.kill();
+    tree_first.kill();
     let mut deals_first = deals_first.know("GUANXI_CLIENT_REGISTRY", &cluster.registry);
     let mut tree_first = tree_first.know("GUANXI_OPPORTUNITY_PIPELINE", &cluster.pipeline);
     tokio::join!(deals_first.start(), tree_first.start());
