@@ -98,7 +98,7 @@ async fn a_cluster_serves_until_ctrl_c_and_keeps_its_data() {
     assert_eq!(found.into_inner().territory.unwrap().name.unwrap().zh, "广东省");
     let status = place.run(&["status"]);
     let lines: Vec<&str> = status.out.lines().skip(2).collect();
-    assert!(status.success && lines.len() == 5, "{status:?}");
+    assert!(status.success && lines.len() == 6, "{status:?}");
     let column = lines[0].find("HEALTH").unwrap();
     assert!(lines[1..].iter().all(|line| line[column..].starts_with("serving")), "{status:?}");
     assert!(up.stop("TERM").await.0.success());
