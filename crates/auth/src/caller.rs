@@ -108,11 +108,14 @@ mod tests {
             "catalog.read",
             "change.read",
             "event.follow",
+            "indicator.read",
+            "indicator.read_all",
             "opportunity.read",
             "opportunity.read_all",
             "pipeline.read",
             "price_quote.read",
             "quote.approve",
+            "target.read",
             "territory.read",
         ];
         assert_eq!(caller.permissions(), both);
